@@ -48,6 +48,19 @@ fn each_line_of_a_pipe_is_a_turn_of_one_conversation() {
 }
 
 #[test]
+fn a_turn_that_the_cache_answers_does_not_keep_the_next_one_from_the_gateway() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let one = "test-model got 1: one\n";
+    home.llm(["ask", "--cache", "one"]).output().exits(0).prints(one);
+    for asked in [2, 2] {
+        let outcome = home.llm(["chat", "--cache"]).stdin("one\ntwo\n").output();
+        outcome.exits(0).prints(&format!("{one}test-model got 3: two\n"));
+        assert_eq!(gateway.requests().len(), asked);
+    }
+}
+
+#[test]
 fn a_recorded_conversation_goes_on_whoever_began_it() {
     let gateway = echo();
     let home = Home::with(&gateway);

@@ -272,7 +272,7 @@ impl<'a> Session<'a> {
         }
         let has_texts = recording.as_ref().is_some_and(|recording| recording.texts);
         drop(recording);
-        if self.is_last {
+        if self.is_last || !prepared.is_whole {
             // Policies use the ledger until they are dropped.
             drop(prepared);
         } else {

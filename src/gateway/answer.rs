@@ -146,9 +146,9 @@ impl Reading<'_> {
     /// Hands a whole body on to the client, if it speaks the gateway's wire format.
     async fn pass(&self, body: Vec<u8>, response: &Response, events: &Events) -> Result<(), Failure> {
         if self.passed.is_some() {
-            let bytes = self.client.mask.body(body);
             let mut spelling = Spelling::default();
-            spelling.read(&self.client.mask, &bytes);
+            spelling.read(&self.client.mask, &body);
+            let bytes = self.client.mask.body(body);
             if spelling.is_split() {
                 return Err(repeated_key());
             }

@@ -14,6 +14,7 @@ use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
 
 use self::forms::{Forms, apart, large_part, shortened};
+use super::json_text::strings;
 use crate::adapter::mask_keys;
 use crate::call::Meta;
 use crate::chat::{FinishReason, StreamEvent};
@@ -33,6 +34,9 @@ pub(super) const SHORTEST_PART: usize = 6;
 /// As many backslashes are read as one escape: JSON in JSON in JSON has seven.
 const MOST_SLASHES: usize = 8;
 
+/// JSON in strings of JSON is searched as many times.
+const MOST_NESTED: u8 = 3;
+
 /// The longest id of an answer and the longest name of a model that are kept, in bytes.
 const LONGEST_NAME: usize = 4096;
 
@@ -50,8 +54,8 @@ pub(super) struct Mask {
 /// How a secret goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {
-    /// All the rest of it has come.
-    Whole,
+    /// All the rest of it has come, which is so long.
+    Whole(usize),
     /// All that has come is more of it, which begins at this place of the end before.
     More(usize),
 }
@@ -97,7 +101,31 @@ impl Mask {
             Ok(text) => Cow::Borrowed(text),
             Err(_) => line.utf8_chunks().map(|chunk| chunk.valid()).collect(),
         };
-        self.masked_in(&text, LONG, Place::Json).map(String::into_bytes)
+        let masked = self.masked_in(&text, LONG, Place::Json);
+        let again = self.masked_strings(masked.as_deref().unwrap_or(&text), MOST_NESTED);
+        again.or(masked).map(String::into_bytes)
+    }
+
+    /// Masks the long secrets in the strings of JSON that hold escapes, by what they mean. Strings may hold JSON again, as many
+    /// times as `nested` says. `None` where there is no secret.
+    fn masked_strings(&self, json: &str, nested: u8) -> Option<String> {
+        memchr::memchr(b'\\', json.as_bytes())?;
+        let mut masked = None;
+        let mut kept = 0;
+        for place in strings(json).filter(|place| json[place.clone()].contains('\\')) {
+            let Ok(meant) = serde_json::from_str::<String>(&json[place.clone()]) else { continue };
+            let own = self.masked(&meant, LONG);
+            let inner = || nested.checked_sub(1).and_then(|nested| self.masked_strings(&meant, nested));
+            if let Some(text) = own.or_else(inner) {
+                let masked: &mut String = masked.get_or_insert_default();
+                masked.push_str(&json[kept..place.start]);
+                masked.push_str(&serde_json::Value::String(text).to_string());
+                kept = place.end;
+            }
+        }
+        let mut masked = masked?;
+        masked.push_str(&json[kept..]);
+        Some(masked)
     }
 
     /// Whether there is a long secret.
@@ -129,6 +157,24 @@ impl Mask {
         self.exact.iter().map(open).max().unwrap_or(0)
     }
 
+    /// The beginning of a long secret up to the place that the text ends with, where the text ends with so much of it that it is
+    /// masked.
+    pub(super) fn masked_at_end(&self, text: &[u8]) -> Option<&[u8]> {
+        self.exact.iter().map(memmem::Finder::needle).find_map(|secret| {
+            let large = large_part(secret.len());
+            let end = (large..secret.len()).rev().find(|end| text.ends_with(&secret[end - large..*end]))?;
+            Some(&secret[..end])
+        })
+    }
+
+    /// Whether this is so large a part of a long secret that it is masked wherever it stands.
+    pub(super) fn is_large_part(&self, part: &[u8]) -> bool {
+        let secrets = self.exact.iter().map(memmem::Finder::needle);
+        secrets
+            .filter(|secret| part.len() >= large_part(secret.len()))
+            .any(|secret| memmem::find(secret, part).is_some())
+    }
+
     /// How a long secret goes on in the text that comes `next`, of which a text before has ended with the beginning.
     pub(super) fn rest(&self, end: &[u8], next: &[u8]) -> Option<Rest> {
         let secrets = self.exact.iter().map(memmem::Finder::needle);
@@ -139,7 +185,7 @@ impl Mask {
         let mut more = None;
         for (start, rest) in rests {
             if next.starts_with(rest) {
-                return Some(Rest::Whole);
+                return Some(Rest::Whole(rest.len()));
             }
             if rest.starts_with(next) {
                 more = more.or(Some(Rest::More(start)));

@@ -8,6 +8,7 @@ mod content;
 mod deadlines;
 mod documents;
 mod endpoints;
+mod json_text;
 mod mask;
 mod names;
 mod proxy;

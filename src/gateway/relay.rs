@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use memchr::{memchr, memchr2, memrchr, memrchr_iter};
+use memchr::{memchr, memrchr, memrchr_iter};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::json_text::end_of_string;
 use super::mask::Mask;
 use super::spelling::Spelling;
 use crate::adapter::ClientBody;
@@ -90,8 +91,8 @@ impl<'a> Relay<'a> {
         self.held.push(rest);
         let undecided = self.undecided.split().freeze();
         if !is_cut {
+            self.spelling.read(self.mask, &undecided);
             let rest = self.masked.mask(self.mask, undecided);
-            self.spelling.read(self.mask, &rest);
             self.held.push(rest);
         }
         self.spelling.end();
@@ -130,9 +131,8 @@ impl<'a> Relay<'a> {
                 self.undecided.split_to(self.undecided.len() - self.mask.open_at_end(&self.undecided)).freeze()
             }
         };
-        let masked = self.masked.mask(self.mask, whole);
-        self.spelling.read(self.mask, &masked);
-        masked
+        self.spelling.read(self.mask, &whole);
+        self.masked.mask(self.mask, whole)
     }
 }
 
@@ -241,19 +241,6 @@ fn envelope(line: &[u8], out: &mut Vec<u8>) {
         }
     }
     out.extend(line[at..].iter().filter(|byte| !byte.is_ascii_digit()));
-}
-
-/// Where the string of JSON ends that begins there: its quote, or the end of the line.
-pub(super) fn end_of_string(line: &[u8], start: usize) -> usize {
-    let mut at = start;
-    while let Some(found) = memchr2(b'"', b'\\', &line[at..]) {
-        at += found;
-        if line[at] == b'"' {
-            return at;
-        }
-        at = (at + 2).min(line.len());
-    }
-    line.len()
 }
 
 /// Leaves out the event of a stream of chat completions that holds nothing but usage.

@@ -1,12 +1,12 @@
 //! Finds a secret that an answer spells in several pieces, in one field of it after another, or in the names of its fields. For bytes
-//! that are handed on as they are: in them, pieces cannot be masked any more.
+//! that are handed on as they are: in them, pieces cannot be masked any more, unless one is so large that it is known alone.
 
 use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::mask::{LONG, MASK, Mask, Rest, SHORTEST_PART};
-use super::relay::end_of_string;
+use super::json_text::end_of_string;
+use super::mask::{LONG, Mask, Rest, SHORTEST_PART};
 use crate::adapter::sse::BOM;
 
 /// What the strings of an answer end with that may be the beginning of a secret.
@@ -20,7 +20,7 @@ pub(super) struct Spelling {
 /// What the name of a field ended with. Other names may come before the one that goes on with it.
 #[derive(Debug)]
 struct OpenName {
-    end: Vec<u8>,
+    beginning: Beginning,
     /// How many names have come since.
     age: usize,
 }
@@ -38,7 +38,54 @@ struct Open {
     /// The numbers of the choice, the block and the tool call that it belongs to, or the name of the object that it is in; empty for
     /// the field wherever it is.
     place: Vec<u8>,
-    end: Vec<u8>,
+    beginning: Beginning,
+}
+
+/// What a text may have told of a secret so far.
+#[derive(Debug, Default)]
+struct Beginning {
+    /// The letters of the secret, up to where the text goes on.
+    letters: Vec<u8>,
+    /// How many of them were told. All others are masked.
+    told: usize,
+    is_masked: bool,
+}
+
+/// What comes of a beginning.
+enum Next {
+    /// More of a secret is told than may be.
+    Split,
+    More(Beginning),
+    Other,
+}
+
+impl Beginning {
+    /// What a text ends with that may be the beginning of a secret.
+    fn at_end(mask: &Mask, text: &[u8]) -> Option<Self> {
+        if let Some(letters) = mask.masked_at_end(text) {
+            return Some(Self { letters: letters.to_vec(), told: 0, is_masked: true });
+        }
+        let told = mask.open_at_end(text);
+        (told > 0).then(|| Self { letters: text[text.len() - told..].to_vec(), told, is_masked: false })
+    }
+
+    /// How this goes on in the text that comes next.
+    fn next(&self, mask: &Mask, text: &[u8]) -> Next {
+        let Some(rest) = mask.rest(&self.letters, text) else { return Next::Other };
+        let part = if let Rest::Whole(length) = rest { &text[..length] } else { text };
+        let is_large = mask.is_large_part(part);
+        let told = self.told + if is_large { 0 } else { part.len() };
+        let is_masked = self.is_masked || is_large;
+        match rest {
+            _ if is_masked && told >= SHORTEST_PART => Next::Split,
+            Rest::Whole(_) if is_masked => Next::Other,
+            Rest::Whole(_) => Next::Split,
+            Rest::More(start) => {
+                let letters = [&self.letters[start..], text].concat();
+                Next::More(Self { told: told.min(letters.len()), letters, is_masked })
+            }
+        }
+    }
 }
 
 /// So many bytes of an answer are held back for the beginning of a secret, unless it is a long one.
@@ -59,8 +106,8 @@ impl Spelling {
 
     /// Whether an end has at least this length, with which a secret may be beginning.
     fn is_longest_end(&self, shortest: usize) -> bool {
-        self.open.iter().any(|open| open.end.len() >= shortest)
-            || self.names.iter().any(|name| name.end.len() >= shortest && name.age < OLD)
+        self.open.iter().any(|open| open.beginning.told >= shortest)
+            || self.names.iter().any(|name| name.beginning.told >= shortest && name.age < OLD)
     }
 
     /// Takes in that nothing more comes: an answer may have been cut within a secret.
@@ -116,7 +163,7 @@ impl Spelling {
 
     /// Most strings neither go on with a secret nor begin one.
     fn may_matter(&self, mask: &Mask, string: &[u8]) -> bool {
-        !self.open.is_empty() || mask.open_at_end(string) > 0
+        !self.open.is_empty() || mask.open_at_end(string) > 0 || mask.masked_at_end(string).is_some()
     }
 
     /// Takes in the name of a field. An end that it does not go on with stays open: every object has other names.
@@ -125,25 +172,21 @@ impl Spelling {
             return;
         }
         for open in &mut self.names {
-            match mask.rest(&open.end, name) {
-                Some(Rest::Whole) => self.is_split = true,
-                Some(Rest::More(start)) => {
-                    open.end.drain(..start);
-                    open.end.extend_from_slice(name);
-                    open.age = 0;
-                }
-                None => open.age += 1,
+            match open.beginning.next(mask, name) {
+                Next::Split => self.is_split = true,
+                Next::More(beginning) => *open = OpenName { beginning, age: 0 },
+                Next::Other => open.age += 1,
             }
         }
-        let end = &name[name.len() - mask.open_at_end(name)..];
-        if end.is_empty() || self.names.iter().any(|open| open.end == end) {
+        let Some(beginning) = Beginning::at_end(mask, name) else { return };
+        if self.names.iter().any(|open| open.beginning.letters == beginning.letters) {
             return;
         }
         if self.names.len() == MOST_NAMES {
-            let shortest = (0..MOST_NAMES).min_by_key(|at| self.names[*at].end.len()).unwrap_or(0);
+            let shortest = (0..MOST_NAMES).min_by_key(|at| self.names[*at].beginning.letters.len()).unwrap_or(0);
             self.names.swap_remove(shortest);
         }
-        self.names.push(OpenName { end: end.to_vec(), age: 0 });
+        self.names.push(OpenName { beginning, age: 0 });
     }
 
     fn add(&mut self, mask: &Mask, field: &[u8], place: &[u8], string: &[u8]) {
@@ -152,18 +195,15 @@ impl Spelling {
         if string.is_empty() {
             return;
         }
-        let before = known.map(|known| self.open.swap_remove(known).end).unwrap_or_default();
-        let whole = if before.is_empty() { Cow::Borrowed(string) } else { Cow::Owned([&before, string].concat()) };
-        if !before.is_empty() {
-            self.is_split |= mask.find_exact(&whole).any(|found| found.start < before.len());
-            // The rest of it was masked, because it is long enough to be known alone.
-            self.is_split |= before.len() >= SHORTEST_PART && string.starts_with(MASK.as_bytes());
-        }
-        let open = mask.open_at_end(&whole);
-        if open > 0 {
-            let end = whole[whole.len() - open..].to_vec();
-            self.open.push(Open { field: field.to_vec(), place: place.to_vec(), end });
-        }
+        let before = known.map(|known| self.open.swap_remove(known).beginning);
+        let next = before.map_or(Next::Other, |before| before.next(mask, string));
+        self.is_split |= matches!(next, Next::Split);
+        let beginning = match next {
+            Next::More(beginning) => Some(beginning),
+            Next::Split | Next::Other => Beginning::at_end(mask, string),
+        };
+        let open = |beginning| Open { field: field.to_vec(), place: place.to_vec(), beginning };
+        self.open.extend(beginning.map(open));
     }
 }
 
@@ -318,10 +358,23 @@ mod tests {
     }
 
     #[test]
-    fn a_beginning_whose_rest_is_masked_is_found() {
-        for (beginning, is_split) in [(&KEY[..9], true), (&KEY[..3], false)] {
-            let events = [format!(r#"{{"text":"{beginning}"}}"#), r#"{"text":"***"}"#.to_owned()];
-            assert_eq!(spelling(events.iter().map(String::as_str)).is_split(), is_split, "{beginning}");
+    fn what_is_told_beside_a_masked_part_is_found() {
+        for (pieces, is_split) in [
+            (&[0..6, 6..19][..], true),
+            (&[0..3, 3..19], false),
+            (&[0..3, 3..16, 16..19], true),
+            (&[0..12, 12..17], false),
+            (&[0..12, 12..18], true),
+            (&[0..12, 12..14, 14..16, 16..18], true),
+            (&[2..14, 14..19], false),
+            (&[1..13, 13..19], true),
+        ] {
+            for form in [r#"{"text":"@"}"#, r#"{"x":{"@":1}}"#] {
+                let events: Vec<String> = pieces.iter().map(|piece| form.replace('@', &KEY[piece.clone()])).collect();
+                let mut spelling = spelling(events.iter().map(String::as_str));
+                spelling.end();
+                assert_eq!(spelling.is_split(), is_split, "{pieces:?} {form}");
+            }
         }
     }
 
@@ -350,8 +403,9 @@ mod tests {
 
     #[test]
     fn an_answer_that_ends_within_a_key_is_found_at_its_end() {
+        let two = |length: usize| [&KEY[..6], &KEY[6..length]].map(|piece| format!(r#"{{"text":"{piece}"}}"#));
         for (length, is_split) in [(LONG - 1, false), (LONG, true)] {
-            let mut spelling = spelling([format!(r#"{{"text":"{}"}}"#, &KEY[..length]).as_str()]);
+            let mut spelling = spelling(two(length).iter().map(String::as_str));
             spelling.end();
             assert_eq!(spelling.is_split(), is_split);
         }

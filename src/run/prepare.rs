@@ -83,6 +83,8 @@ pub(crate) struct PreparedGateways {
     limiters: Limiters,
     /// Whether the calls are results of a Batch API, which has prices of its own and no latency of single calls.
     pub(crate) are_batches: bool,
+    /// Whether there is a client for each gateway. Where the cache answers all calls, none is made.
+    pub(crate) is_whole: bool,
     /// The demo gateway runs as long as this value lives.
     _demo: Option<Demo>,
 }
@@ -216,10 +218,12 @@ impl Preparation<'_> {
         let answers = self.answers(options, &gateways);
         let uncached = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
         let needed: BTreeSet<&str> = uncached.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
-        let clients = self.clients(needed.into_iter().map(|name| &gateways[name]), chosen_key);
+        let clients = self.clients(needed.iter().map(|name| &gateways[*name]), chosen_key);
         let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
         let is_limited = has_limit || !self.settings.budgets.is_empty() || !self.settings.allow.is_empty();
-        Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited }, None))
+        let is_whole = gateways.keys().all(|name| needed.contains(&**name));
+        let prepared = self.assemble(Parts { gateways, demo, clients, answers, store, is_limited }, None);
+        Ok(PreparedGateways { is_whole, ..prepared })
     }
 
     /// Prepares gateways by name for calls that are not known yet, as a server needs them: every call may have limits of its
@@ -268,7 +272,17 @@ impl Preparation<'_> {
             limiters: limiters.clone(),
         };
         let service = Arc::new(policy::stack(clients, policies));
-        PreparedGateways { service, gateways, pricing, keys, spending, limiters, are_batches: false, _demo: demo }
+        PreparedGateways {
+            service,
+            gateways,
+            pricing,
+            keys,
+            spending,
+            limiters,
+            are_batches: false,
+            is_whole: true,
+            _demo: demo,
+        }
     }
 
     /// The clients of these gateways, and the names of their keys, by gateway. Keys are read while clients are built.

@@ -426,3 +426,27 @@ fn bytes_that_are_no_text_hide_no_key() {
     let other = b"{\"x\":\"\xff\"}".to_vec();
     assert_eq!(mask.body(other.clone()), other, "what has no key stays to the byte");
 }
+
+#[test]
+fn a_secret_in_a_string_of_json_is_masked_by_what_the_string_means() {
+    let mask = mask(KEY);
+    let all = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+    let encoded = STANDARD_NO_PAD.encode(KEY);
+    let hex: String = KEY.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let ellipsis = format!("{}\\u2026{}", &KEY[..7], &KEY[KEY.len() - 5..]);
+    let slashes = format!("{}...{}", &KEY[..12], &KEY[KEY.len() - 5..]).replace('/', "\\/");
+    for spelled in [all(&encoded), hex.replace('6', "\\u0036"), ellipsis, slashes] {
+        let inner = format!(r#"{{"id":"x: {spelled}"}}"#);
+        let outer = format!(r#"{{"text":{},"é":"a\nb"}}"#, serde_json::Value::String(inner.clone()));
+        for body in [inner.clone(), format!("data: {inner}"), outer] {
+            let masked = String::from_utf8(mask.body(body.clone().into_bytes())).expect("text");
+            assert!(masked.contains("***") && !masked.contains(&spelled), "{body}: {masked}");
+            let json = masked.trim_start_matches("data: ");
+            let json: serde_json::Value =
+                serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {masked}"));
+            assert!(json["id"].as_str().is_some_and(|id| id.starts_with("x: ")) || json["é"] == "a\nb", "{masked}");
+        }
+    }
+    let other = br#"{"text":"caf\u00e9 \/ \"a\\nb\"","x":"\u2026"}"#.to_vec();
+    assert_eq!(mask.body(other.clone()), other, "what has no key stays to the byte");
+}
