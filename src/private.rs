@@ -62,6 +62,8 @@ pub(crate) enum Exposure {
     Everyone,
     /// A group that is not this user's own.
     Group,
+    /// Users or groups that an access control list names.
+    Listed,
 }
 
 /// In words that follow the name.
@@ -71,6 +73,7 @@ impl fmt::Display for Exposure {
             Self::Owner => "belongs to another user",
             Self::Everyone => "can be written to by every user",
             Self::Group => "can be written to by a group that is not this user's own",
+            Self::Listed => "can be written to by those whom its access control list names",
         })
     }
 }
@@ -78,12 +81,16 @@ impl fmt::Display for Exposure {
 impl Exposure {
     /// What ends it, for the place as the user knows it; `None` where only the owner can.
     pub(crate) fn remedy(self, place: &str) -> Option<String> {
-        (self != Self::Owner).then(|| format!("`chmod go-w {place}`, if it is yours"))
+        match self {
+            Self::Owner => None,
+            Self::Everyone | Self::Group => Some(format!("`chmod go-w {place}`, if it is yours")),
+            Self::Listed => Some(format!("`setfacl -b {place}` removes the list, if it is yours")),
+        }
     }
 }
 
-/// Who besides this user and root may change the file, or what is in the directory; `None` where nobody may.
-pub(crate) fn exposure(metadata: &Metadata) -> Option<Exposure> {
+/// Who besides this user and root may change the file at `path`, or what is in the directory; `None` where nobody may.
+pub(crate) fn exposure(path: &Path, metadata: &Metadata) -> Option<Exposure> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -93,15 +100,48 @@ pub(crate) fn exposure(metadata: &Metadata) -> Option<Exposure> {
         match () {
             () if !is_ours(metadata) && metadata.uid() != 0 => Some(Exposure::Owner),
             () if metadata.mode() & WRITABLE_BY_ALL != 0 => Some(Exposure::Everyone),
-            () if metadata.mode() & WRITABLE_BY_GROUP != 0 && !own_group => Some(Exposure::Group),
-            () => None,
+            () if metadata.mode() & WRITABLE_BY_GROUP == 0 => None,
+            () if !own_group => Some(Exposure::Group),
+            // Where there is a list, these bits say what all in it may do at most.
+            () => lets_others_write(path).then_some(Exposure::Listed),
         }
     }
     #[cfg(not(unix))]
     {
-        let _ = metadata;
+        let _ = (path, metadata);
         None
     }
+}
+
+/// Whether a POSIX access control list lets another user or a group that is not this user's own write. What a mask takes away again
+/// is not looked at.
+#[cfg(target_os = "linux")]
+fn lets_others_write(path: &Path) -> bool {
+    /// As the kernel hands it out: a version, and for each entry its kind, its permissions and its user or group.
+    const VERSION: usize = 4;
+    const ENTRY: usize = 8;
+    const USER: u16 = 2;
+    const GROUP: u16 = 8;
+    const WRITE: u16 = 2;
+    let mut list = [0; 4096];
+    let Ok(length) = rustix::fs::getxattr(path, "system.posix_acl_access", &mut list[..]) else { return false };
+    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    list[..length].get(VERSION..).unwrap_or_default().chunks_exact(ENTRY).any(|entry| {
+        let number = |at: usize| u16::from_le_bytes([entry[at], entry[at + 1]]);
+        let id = u32::from_le_bytes([entry[4], entry[5], entry[6], entry[7]]);
+        let is_other = match number(0) {
+            USER => id != own.0 && id != 0,
+            GROUP => id != own.1,
+            _ => false,
+        };
+        is_other && number(2) & WRITE != 0
+    })
+}
+
+/// Other systems have other lists.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn lets_others_write(_: &Path) -> bool {
+    false
 }
 
 /// Where and how other users could change a file, or put one of theirs in its place; `None` where they cannot. What cannot be
@@ -112,11 +152,12 @@ pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, Exposure)> {
     if is_read_only(path) {
         return None;
     }
-    let of_file = exposure(&file);
+    let of_file = exposure(path, &file);
     of_file.map(|why| (path.to_owned(), why)).or_else(|| {
         holders(path).into_iter().find_map(|directory| {
             let metadata = fs::metadata(&directory).ok().filter(|metadata| !keeps_files(metadata))?;
-            Some((directory, exposure(&metadata)?))
+            let why = exposure(&directory, &metadata)?;
+            Some((directory, why))
         })
     })
 }
@@ -198,5 +239,36 @@ mod tests {
         create_dir(&old.join("new/newer")).expect("made");
         create_dir(&old).expect("there");
         assert_eq!([mode(&old), mode(&old.join("new")), mode(&old.join("new/newer"))], [0o755, 0o700, 0o700]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_access_control_list_that_lets_others_write_is_seen() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let entry = |kind: u16, permissions: u16, id: u32| {
+            [&kind.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat()
+        };
+        let (nobody, none) = (65_534, u32::MAX);
+        for (kind, permissions, expected) in
+            [(2, 7, Some(Exposure::Listed)), (8, 6, Some(Exposure::Listed)), (2, 5, None), (8, 4, None)]
+        {
+            // The owner, one more, the group, the most for both, and all others.
+            let list = [
+                2_u32.to_le_bytes().to_vec(),
+                entry(1, 7, none),
+                if kind == 2 { entry(2, permissions, nobody) } else { Vec::new() },
+                entry(4, 0, none),
+                if kind == 8 { entry(8, permissions, nobody) } else { Vec::new() },
+                entry(16, 7, none),
+                entry(32, 0, none),
+            ];
+            let set = rustix::fs::XattrFlags::empty();
+            if rustix::fs::setxattr(dir.path(), "system.posix_acl_access", &list.concat(), set).is_err() {
+                // A file system without lists.
+                return;
+            }
+            let metadata = fs::metadata(dir.path()).expect("there");
+            assert_eq!(exposure(dir.path(), &metadata), expected, "{kind} {permissions}");
+        }
     }
 }

@@ -41,6 +41,7 @@ mod tests;
 
 pub use client_body::{ClientBody, Operation};
 pub use field_names::{is_same_field, may_name_others, names_other_model};
+pub use gemini::path as gemini_path;
 pub use mask::mask_keys;
 pub(crate) use openai_chat::usage_of;
 pub use output_bound::OutputBound;

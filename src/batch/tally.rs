@@ -30,9 +30,8 @@ pub struct ModelTally {
     /// Of complete answers that were not cached, in microseconds.
     first_token: Vec<u32>,
     total: Vec<u32>,
-    /// Sums of the counts that are known.
-    pub input: u64,
-    pub output: u64,
+    pub input: Tokens,
+    pub output: Tokens,
     /// How many answers did not say their tokens.
     pub unknown_tokens: u64,
     pub cost: TotalCost,
@@ -46,6 +45,33 @@ pub struct ModelTally {
     has_too_many_labels: bool,
     /// By scorer, the scores that are known.
     pub scores: BTreeMap<String, Scores>,
+}
+
+/// The tokens of all rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Of the rows whose count is known.
+    sum: u64,
+    is_known: bool,
+    is_unknown: bool,
+}
+
+impl Tokens {
+    fn add(&mut self, count: Option<u64>, is_nothing: bool) {
+        self.sum = self.sum.saturating_add(count.unwrap_or(0));
+        self.is_known |= count.is_some();
+        self.is_unknown |= count.is_none() && !is_nothing;
+    }
+
+    /// The sum of the counts that are known; `None` where there are rows and none of them told its count.
+    pub fn known(&self) -> Option<u64> {
+        (self.is_known || !self.is_unknown).then_some(self.sum)
+    }
+
+    /// Whether there are more tokens than are known.
+    pub fn is_partial(&self) -> bool {
+        self.is_known && self.is_unknown
+    }
 }
 
 /// The scores of one scorer.
@@ -92,8 +118,8 @@ impl ModelTally {
             self.first_token.extend(ended.first_token.map(micros));
             self.total.extend(ended.total.map(micros));
         }
-        self.input = self.input.saturating_add(ended.input.unwrap_or(0));
-        self.output = self.output.saturating_add(ended.output.unwrap_or(0));
+        self.input.add(ended.input, ended.cost_nothing);
+        self.output.add(ended.output, ended.cost_nothing);
         self.unknown_tokens += u64::from((ended.input.is_none() || ended.output.is_none()) && !ended.cost_nothing);
         add_cost(&mut self.cost, ended.cost, ended.cost_nothing);
         if let Some(cost) = ended.judge_cost {

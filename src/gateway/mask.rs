@@ -72,8 +72,7 @@ impl Mask {
     pub(super) fn new(gateway: &Gateway, key: Option<&SecretString>) -> Self {
         let is_secret = |name: &str| SECRET_HEADERS.iter().any(|part| name.to_ascii_lowercase().contains(part));
         let headers = gateway.headers.iter().filter(|(name, _)| is_secret(name));
-        // `Bearer` and the like are no secrets.
-        let values = headers.map(|(_, value)| value.split_once(' ').map_or(&**value, |(_, value)| value).trim());
+        let values = headers.map(|(_, value)| without_scheme(value).trim());
         let values = values.flat_map(|value| std::iter::once(value).chain(parts_of_header(value)));
         let all = key.map(ExposeSecret::expose_secret).into_iter().chain(values);
         let all: Vec<&str> = all.filter(|secret| !secret.is_empty()).collect();
@@ -284,9 +283,19 @@ fn whole_characters(text: &str, range: &Range<usize>) -> Range<usize> {
     start..(range.end..text.len()).find(is_boundary).unwrap_or(text.len())
 }
 
+/// The value of a header without `Bearer` and the like before it, which are no secrets.
+fn without_scheme(value: &str) -> &str {
+    let is_scheme = |word: &str| word.len() < LONG && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    value.split_once(' ').filter(|(word, _)| is_scheme(word)).map_or(value, |(_, value)| value)
+}
+
 /// The long parts of a header's value, such as the values of cookies, each of which may be a secret.
 fn parts_of_header(value: &str) -> impl Iterator<Item = &str> {
-    let parts = value.split([' ', ';', ',']).map(|part| part.split_once('=').map_or(part, |(_, value)| value));
+    let parts = value.split([' ', ';', ',']).map(|part| match part.split_once('=') {
+        // What base64 ends with names nothing.
+        Some((_, value)) if !value.trim_matches('=').is_empty() => value,
+        _ => part,
+    });
     let parts = parts.map(|part| part.trim_matches(['"', '=']));
     parts.filter(move |part| part.len() >= LONG && *part != value)
 }

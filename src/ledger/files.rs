@@ -51,7 +51,7 @@ pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
 /// permission to read the directory matter: the files are private by themselves.
 pub(super) fn check_dir(dir: &Path) -> Result<(), StoreError> {
     let metadata = fs::metadata(dir).map_err(|source| StoreError::io(dir, source))?;
-    match private::exposure(&metadata) {
+    match private::exposure(dir, &metadata) {
         Some(why) => Err(StoreError::Unsafe { dir: dir.to_owned(), why: why.to_string() }),
         None => Ok(()),
     }

@@ -186,14 +186,14 @@ impl KeyFile {
         let failed = |error: io::Error| self.failed("write", &error);
         private::create_dir(&self.directory).map_err(failed)?;
         let metadata = self.directory.metadata().map_err(failed)?;
-        let exposure = private::exposure(&metadata).filter(|_| row.is_some());
+        let exposure = private::exposure(&self.directory, &metadata).filter(|_| row.is_some());
         let dir = self.directory.display().to_string();
-        // The owner of a directory cannot read the file.
-        if let Some((why, remedy)) = exposure.and_then(|why| Some((why, why.remedy(&dir)?))) {
+        if let Some(why) = exposure {
+            let remedies = why.remedy(&dir).into_iter().chain(["LLM_DATA_DIR names another directory".to_owned()]);
             return Err(Error::Key {
                 message: format!("no key is kept in {dir}, which {why}"),
                 cause: None,
-                hint: Some(format!("{remedy}; LLM_DATA_DIR names another directory")),
+                hint: Some(remedies.collect::<Vec<_>>().join("; ")),
             });
         }
         let lock = private(OpenOptions::new().create(true).write(true).truncate(false))

@@ -48,7 +48,7 @@ pub(super) fn encode(model: &str, request: &Request) -> WireRequest {
 }
 
 /// The path of a method of this model; the method may have a query.
-pub(in crate::adapter) fn path(model: &str, method: &str) -> String {
+pub fn path(model: &str, method: &str) -> String {
     let model = model.strip_prefix("models/").unwrap_or(model);
     let leads_away = model.split('/').any(|part| matches!(part, "." | ".."));
     let model = utf8_percent_encode(model, if leads_away { NOT_IN_SEGMENT } else { NOT_IN_PATH });

@@ -6,7 +6,7 @@ mod encode_request;
 mod encode_response;
 
 pub(super) use decode_request::model_and_method;
-pub(super) use encode_request::path;
+pub use encode_request::path;
 pub(super) use encode_response::is_list;
 
 use super::{

@@ -7,7 +7,7 @@ use super::{
     BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, ids, malformed,
     parse, part,
 };
-use crate::adapter::{Api, WireRequest};
+use crate::adapter::{Api, WireRequest, gemini_path};
 use crate::error::{Failure, FailureKind};
 
 #[derive(Debug)]
@@ -52,8 +52,7 @@ impl BatchApi for Gemini {
     fn submit(&self, part: &Part<'_>, _: Option<&str>) -> Post {
         let mut body = format!("{{\"batch\":{{\"display_name\":{},", json!(part.tag)).into_bytes();
         body.extend_from_slice(b"\"input_config\":{\"requests\":{\"requests\":[");
-        let model = part.model.strip_prefix("models/").unwrap_or(part.model);
-        let path = format!("models/{model}:batchGenerateContent");
+        let path = gemini_path(part.model, "batchGenerateContent");
         Post { path, content_type: "application/json".into(), body, after_entries: Some(b"]}}}}".to_vec()) }
     }
 

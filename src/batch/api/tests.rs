@@ -54,6 +54,9 @@ fn a_batch_is_submitted_in_the_form_of_its_gateway() {
     assert_eq!(path, "models/m:batchGenerateContent");
     assert_eq!(body["batch"]["input_config"]["requests"]["requests"], json!([{"a": 1}, {"a": 2}]));
     assert_eq!(body["batch"]["display_name"], "job-1");
+    let away = Part { model: "../../admin?a#b", ..PART };
+    let path = of(Api::Gemini).submit(&away, None).path;
+    assert_eq!(path, "models/..%2F..%2Fadmin%3Fa%23b:batchGenerateContent");
 }
 
 #[test]

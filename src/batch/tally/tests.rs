@@ -46,6 +46,16 @@ fn an_unknown_cost_is_counted_and_none_is_no_zero() {
 }
 
 #[test]
+fn tokens_that_nobody_told_are_unknown_and_not_zero() {
+    let mut model = ModelTally::default();
+    assert_eq!(model.output.known(), Some(0));
+    model.add(&Ended { output: None, ..ended(Status::Ok) });
+    assert_eq!((model.input.known(), model.output.known(), model.unknown_tokens), (Some(10), None, 1));
+    model.add(&ended(Status::Ok));
+    assert_eq!((model.output.known(), model.output.is_partial(), model.input.is_partial()), (Some(2), true, false));
+}
+
+#[test]
 fn labels_are_compared_without_case_space_and_full_stop() {
     for (answer, expected, same) in
         [(" Spam.\n", "spam", true), ("ham", "spam", false), ("not spam", "spam", false), ("4.5", "4.5", true)]

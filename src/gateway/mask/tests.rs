@@ -177,7 +177,13 @@ fn other_texts_stay_to_the_letter() {
 #[test]
 fn each_long_part_of_a_secret_header_is_a_secret() {
     const SID: &str = "Secret-99887766aabb==";
-    for value in [format!("sid={SID}"), format!("lang=en; sid=\"{SID}\"; x=1"), format!("Token token={SID}")] {
+    for value in [
+        format!("sid={SID}"),
+        format!("lang=en; sid=\"{SID}\"; x=1"),
+        format!("sid={SID}; lang=en"),
+        format!("{SID} v2"),
+        format!("Token token={SID}"),
+    ] {
         let headers = std::collections::BTreeMap::from([("cookie".to_owned(), value.clone())]);
         let mask = Mask::new(&Gateway { headers, ..crate::secret::testing::gateway("g") }, None);
         let sid = SID.trim_end_matches('=');

@@ -120,7 +120,7 @@ impl Reservation {
         let store = self.limits.store.as_ref().filter(|_| is_made && !self.entry.accounts.is_empty())?;
         store.settle(&self.entry, spent);
         let (cost, amount) = (spent.cost, self.entry.amount);
-        (cost > amount).then(|| format!("{} cost {cost}, more than the {amount} set aside for it", self.target.model))
+        (cost > amount).then(|| format!("{} cost {cost}, more than the {amount} set aside for it", self.target))
     }
 
     /// What the request cost. One that may have been billed although nothing says so has cost the whole amount, and so has one of

@@ -22,7 +22,7 @@ use super::grid::{Column, Grid};
 use super::term::{Output, Text};
 use super::{csv, escape, format, json as documents, markdown};
 use crate::batch::Tally;
-use crate::batch::tally::{Confusion, ModelTally};
+use crate::batch::tally::{Confusion, ModelTally, Tokens};
 use crate::stats::{Interval, wilson};
 
 #[cfg(test)]
@@ -118,8 +118,10 @@ fn counted(tally: &Tally, of: impl Fn(&ModelTally) -> u64, model: &ModelTally) -
 
 fn row(tally: &Tally, name: &str, model: &ModelTally) -> Vec<String> {
     let time = |share| format::or_unknown(model.total_at(share), format::duration);
-    let tokens =
-        |count: u64| format!("{}{}", if model.unknown_tokens > 0 { "≥" } else { "" }, format::thousands(count));
+    let tokens = |tokens: Tokens| {
+        let sum = format::or_unknown(tokens.known(), format::thousands);
+        if tokens.is_partial() { format!("≥{sum}") } else { sum }
+    };
     let mut cells = vec![
         name.to_owned(),
         format::thousands(model.ok),
@@ -295,7 +297,8 @@ pub fn table(summary: &Summary<'_>) -> Text {
         cells.extend([model.ok, model.failed, model.truncated, model.cached].map(|count| count.to_string()));
         cells.extend([0.5, 0.95].map(|at| ms(model.first_token_at(at))));
         cells.extend(SHARES.map(|(_, at)| ms(model.total_at(at))));
-        cells.extend([model.input, model.output, model.unknown_tokens].map(|count| count.to_string()));
+        let tokens = [model.input.known(), model.output.known(), Some(model.unknown_tokens)];
+        cells.extend(tokens.map(|count| count.map_or_else(String::new, |count| count.to_string())));
         cells.push(model.cost.usd.map_or_else(String::new, |usd| usd.to_decimal()));
         cells.extend([model.cost.unknown as u64, model.expected, model.correct].map(|count| count.to_string()));
         cells.push(share(model.accuracy()));
@@ -344,7 +347,7 @@ pub(super) fn value(summary: &Summary<'_>) -> impl Serialize + use<> {
             "model": name, "ok": model.ok, "failed": model.failed, "truncated": model.truncated, "cached": model.cached,
             "failures": failures, "first_token": at(&|share| model.first_token_at(share)),
             "total": at(&|share| model.total_at(share)),
-            "usage": {"input_tokens": model.input, "output_tokens": model.output, "unknown": model.unknown_tokens},
+            "usage": {"input_tokens": model.input.known(), "output_tokens": model.output.known(), "unknown": model.unknown_tokens},
             "cost": model.cost, "judge_cost": model.judge_cost, "accuracy": accuracy, "confusion": confusion,
             "scores": scores, "score_intervals": score_intervals,
         })
