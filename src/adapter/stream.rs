@@ -172,9 +172,9 @@ impl Stream {
         self.progress.finish.is_some()
     }
 
-    /// Whether the gateway ended the answer for a reason that nobody knows, and nothing of it has come.
+    /// Whether the gateway ended the answer before anything of it came, by a filter or for a reason that nobody knows.
     pub fn is_void(&self) -> bool {
-        matches!(self.progress.finish, Some(FinishReason::Other(_)))
+        matches!(self.progress.finish, Some(FinishReason::ContentFilter | FinishReason::Other(_)))
             && (self.progress.size, self.progress.tool_calls) == (0, 0)
             && self.progress.missing.is_none()
     }
@@ -467,6 +467,9 @@ mod tests {
             ("PROHIBITED_CONTENT", false),
             ("TOO_MANY_TOOL_CALLS", false),
             ("LANGUAGE", false),
+            ("deadline", false),
+            ("out_of_memory", false),
+            ("exception", false),
         ] {
             let text = [&*call, &FINISH.replace("stop", word)].concat();
             assert_eq!(stream(&text).0.end(&mut Vec::new()).is_ok(), is_whole, "{word}");

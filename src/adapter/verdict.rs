@@ -51,7 +51,7 @@ pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failu
 
 /// Whether a finish reason that is not known sounds as if something were missing.
 pub(super) fn sounds_cut(reason: &str) -> bool {
-    const PARTS: [&str; 44] = [
+    const PARTS: [&str; 57] = [
         "err",
         "fail",
         "cancel",
@@ -96,6 +96,19 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "prohibit",
         "recitation",
         "spii",
+        "except",
+        "unavail",
+        "too_long",
+        "exhaust",
+        "deadline",
+        "unsafe",
+        "memory",
+        "crash",
+        "moderat",
+        "guard",
+        "reject",
+        "disconnect",
+        "unsupported",
     ];
     let reason = reason.to_lowercase();
     PARTS.iter().any(|part| reason.contains(part))

@@ -57,8 +57,8 @@ pub enum Event {
         bytes: Bytes,
         /// The media type of the answer; `None` after the first bytes, and where the gateway gives none.
         content_type: Option<Arc<str>>,
-        /// Whether these bytes tell the client that the answer has failed.
-        is_failure: bool,
+        /// What they tell the client.
+        told: Told,
     },
     /// One event of the stream could not be read and was skipped.
     Malformed {
@@ -137,10 +137,21 @@ impl Event {
     pub fn is_output(&self) -> bool {
         match self {
             Self::Stream(piece) => piece.is_output(),
-            Self::Bytes { .. } => true,
+            Self::Bytes { told, .. } => *told != Told::End,
             _ => false,
         }
     }
+}
+
+/// What the bytes that are passed on tell their client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// A part of an answer.
+    Answer,
+    /// That the answer has failed.
+    Failure,
+    /// Why there is no answer, of which nothing has come. Another one may take its place.
+    End,
 }
 
 /// What the headers of a response say that its body does not.

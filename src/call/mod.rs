@@ -4,7 +4,7 @@
 mod events;
 pub(crate) mod origin;
 
-pub use events::{Event, Events, Meta, Observed, Observer, Passed, RunEvent, Stopped, Undelivered};
+pub use events::{Event, Events, Meta, Observed, Observer, Passed, RunEvent, Stopped, Told, Undelivered};
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -18,8 +18,8 @@ use super::{Client, body, response_headers, transport};
 use crate::adapter::sse::BOM;
 use crate::adapter::stream::{self, Decoded};
 use crate::adapter::{Adapter, ClientBody, DecodeError, Operation, usage_of, verdict};
-use crate::call::{Event, Events};
-use crate::chat::{FinishReason, StreamEvent, Usage};
+use crate::call::{Event, Events, Told};
+use crate::chat::{Calls, FinishReason, StreamEvent, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::words::{on_one_line, shortened};
 
@@ -95,12 +95,13 @@ impl Reading<'_> {
                 let failure = failure.with_cause(cause).maybe_billed();
                 // The client may understand what we do not, but not where it waits for a stream.
                 if !self.is_stream() {
-                    self.pass(body, &response, events).await?;
+                    self.pass(body, &response, Told::Answer, events).await?;
                 }
                 return Err(failure);
             }
         };
-        let complete = verdict::complete(answer.finish.as_ref(), answer.calls());
+        let calls = answer.calls();
+        let complete = verdict::complete(answer.finish.as_ref(), calls);
         let outcome = complete.and_then(|()| self.told_whole(answer.missing));
         let has_end = answer.finish.is_some() || !self.is_stream();
         let now = Instant::now();
@@ -110,10 +111,11 @@ impl Reading<'_> {
         answer.into_events().into_iter().for_each(|piece| words.push(piece, &mut tell));
         words.flush(&mut tell);
         events.forward(&mut told).await?;
-        // Of nothing, there is nothing to hand on, so that another model can still be asked.
-        let is_void = outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::Protocol);
-        if has_end && !is_void {
-            self.pass(body, &response, events).await?;
+        let failed = |kind| outcome.as_ref().is_err_and(|failure| failure.kind == kind);
+        // Another model can still be asked.
+        let is_void = calls == Calls::Nothing && failed(FailureKind::ContentFilter);
+        if has_end && !failed(FailureKind::Protocol) {
+            self.pass(body, &response, if is_void { Told::End } else { Told::Answer }, events).await?;
         }
         outcome
     }
@@ -127,7 +129,7 @@ impl Reading<'_> {
             events.emit(self.event(StreamEvent::Usage(Usage { output, ..usage }))).await?;
         }
         events.emit(Event::Stream(StreamEvent::Finish(FinishReason::Stop))).await?;
-        self.pass(body, &response, events).await
+        self.pass(body, &response, Told::Answer, events).await
     }
 
     /// The whole body, of which this much has come.
@@ -144,7 +146,7 @@ impl Reading<'_> {
     }
 
     /// Hands a whole body on to the client, if it speaks the gateway's wire format.
-    async fn pass(&self, body: Vec<u8>, response: &Response, events: &Events) -> Result<(), Failure> {
+    async fn pass(&self, body: Vec<u8>, response: &Response, told: Told, events: &Events) -> Result<(), Failure> {
         if self.passed.is_some() {
             let mut spelling = Spelling::default();
             spelling.read(&self.client.mask, &body);
@@ -153,7 +155,7 @@ impl Reading<'_> {
                 return Err(repeated_key());
             }
             let content_type = content_type(response).map(Arc::from);
-            events.emit(Event::Bytes { bytes: bytes.into(), content_type, is_failure: false }).await?;
+            events.emit(Event::Bytes { bytes: bytes.into(), content_type, told }).await?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::json_text::end_of_string;
 use super::mask::Mask;
 use super::spelling::Spelling;
 use crate::adapter::ClientBody;
-use crate::call::Event;
+use crate::call::{Event, Told};
 
 /// The bytes of one answer on their way. They are held back until the answer has begun: before that, a failure can still be
 /// answered by another try or another model.
@@ -73,14 +73,13 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// The events that hand on what is held, once nothing is held back any more. `is_failure` says that these bytes report a
-    /// failure.
-    pub(super) fn take(&mut self, is_failure: bool) -> impl Iterator<Item = Event> {
+    /// The events that hand on what is held, once nothing is held back any more, and what these bytes tell.
+    pub(super) fn take(&mut self, told: Told) -> impl Iterator<Item = Event> {
         let bytes: usize = self.held.iter().map(Bytes::len).sum();
         let held =
             if self.is_open && !self.spelling.is_open(bytes) { std::mem::take(&mut self.held) } else { Vec::new() };
         let content_type = &mut self.content_type;
-        held.into_iter().map(move |bytes| Event::Bytes { bytes, content_type: content_type.take(), is_failure })
+        held.into_iter().map(move |bytes| Event::Bytes { bytes, content_type: content_type.take(), told })
     }
 
     /// Takes in that nothing more comes. Where the answer `is_cut`, a last line without its end is left out: what the client is
@@ -393,7 +392,7 @@ mod tests {
         relay.open();
         let mut add = |bytes: &'static str| {
             relay.add(Bytes::from_static(bytes.as_bytes()));
-            let passed = relay.take(false).map(|event| match event {
+            let passed = relay.take(Told::Answer).map(|event| match event {
                 Event::Bytes { bytes, .. } => String::from_utf8(bytes.to_vec()).expect("UTF-8"),
                 other => panic!("{other:?}"),
             });
@@ -404,7 +403,7 @@ mod tests {
         assert_eq!(add("\n: a comment\n"), "event: b\r\ndata: 2\r\n\r\n");
         assert_eq!(add("\n\ndata: 3"), ": a comment\n\n\n");
         relay.end(true);
-        assert_eq!(relay.take(false).count(), 0);
+        assert_eq!(relay.take(Told::Answer).count(), 0);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::transport;
 use super::words::Words;
 use crate::adapter::Flow;
 use crate::adapter::stream::{Decoded, Stream};
-use crate::call::{Event, Events, RunEvent, Stopped};
+use crate::call::{Event, Events, RunEvent, Stopped, Told};
 use crate::chat::StreamEvent;
 use crate::error::{Failure, FailureKind};
 
@@ -74,7 +74,7 @@ impl Reading<'_> {
                 }
                 // What ends with the beginning of a key is passed on once it has gone on otherwise.
                 if !words.is_open() {
-                    relay.take(stream.has_reported_failure()).for_each(|event| unsent.push(arrived, event));
+                    relay.take(told(&stream)).for_each(|event| unsent.push(arrived, event));
                 }
             }
             match flow? {
@@ -112,19 +112,29 @@ impl Reading<'_> {
                 return Err(stream.broken_by(repeated_key()));
             }
             unsent.send().await?;
-            // The answer may have come to its end in an event without a line end.
-            if stream.finished() && !stream.is_void() {
+            // The answer may have come to its end in an event without a line end. Only what filters say is an answer by itself.
+            if stream.finished() && !outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::Protocol) {
                 relay.open();
             }
             let is_told = stream.has_reported_failure();
+            let told = told(&stream);
             relay_rest(&mut relay, response).await;
             relay.end(outcome.is_err() && !stream.finished() && !is_told);
             if relay.has_split_secret() {
                 return Err(stream.broken_by(repeated_key()));
             }
-            relay.take(is_told).for_each(|event| unsent.push(Instant::now(), event));
+            relay.take(told).for_each(|event| unsent.push(Instant::now(), event));
         }
         outcome
+    }
+}
+
+/// What the bytes of this stream tell their client.
+fn told(stream: &Stream) -> Told {
+    match () {
+        () if stream.has_reported_failure() => Told::Failure,
+        () if stream.is_void() => Told::End,
+        () => Told::Answer,
     }
 }
 

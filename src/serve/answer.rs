@@ -18,7 +18,7 @@ use super::told_cost::ToldCost;
 use super::{Server, refusal};
 use crate::adapter::Encoder;
 use crate::adapter::verdict::is_told_by;
-use crate::call::{Call, Event, RunEvent, Target, origin};
+use crate::call::{Call, Event, RunEvent, Target, Told, origin};
 use crate::chat::{self, FinishReason, StreamEvent};
 use crate::error::{Failure, FailureKind};
 use crate::gateway::REPEATED_KEY;
@@ -354,6 +354,8 @@ impl Answer {
                     // What an attempt before said of an answer that it did not begin is not part of this one.
                     self.encoder = encoder(&self.asked);
                     self.ready.clear();
+                    self.passed_end.clear();
+                    self.content_type = None;
                     self.response = chat::Response::default();
                     self.is_marked = false;
                 }
@@ -369,10 +371,11 @@ impl Answer {
                 self.next_left_out.clear();
                 (self.passes, self.target, self.cache) = (false, target, "hit");
             }
-            Event::Bytes { bytes, content_type, is_failure } => {
-                (self.passes, self.has_begun) = (true, true);
+            Event::Bytes { bytes, content_type, told } => {
+                self.passes = true;
+                self.has_begun |= told != Told::End;
                 self.content_type = content_type.or(self.content_type.take());
-                self.has_told_failure |= is_failure;
+                self.has_told_failure |= told == Told::Failure;
                 self.passed_end.extend_from_slice(&bytes[bytes.len().saturating_sub(BLANK_LINE)..]);
                 self.passed_end.drain(..self.passed_end.len().saturating_sub(BLANK_LINE));
                 self.ready.extend_from_slice(&bytes);
@@ -381,9 +384,7 @@ impl Answer {
                 if let StreamEvent::Finish(reason) = &piece {
                     self.finish = Some(reason.clone());
                 }
-                // A reason that nobody knows may be the end of an answer that never began.
-                self.has_begun |= piece.is_output()
-                    || self.finish.as_ref().is_some_and(|reason| !matches!(reason, FinishReason::Other(_)));
+                self.has_begun |= piece.is_output();
                 self.piece(&piece);
             }
             Event::NotTried { message } => self.not_tried.push(message),
@@ -419,13 +420,13 @@ impl Answer {
             self.piece(&StreamEvent::Finish(FinishReason::ToolCalls));
         }
         let finish = self.finish.as_ref();
-        let has_end = |failure: &Failure| self.passes && self.has_begun && failure.message != REPEATED_KEY;
+        let has_end = |failure: &Failure| self.passes && !self.passed_end.is_empty() && failure.message != REPEATED_KEY;
         let is_told = |failure: &Failure| finish.is_some_and(|finish| has_end(failure) || is_told_by(finish, failure));
         let Some(failure) = result.err().filter(|failure| !is_told(failure)) else {
             if self.streams() && !self.passes {
                 self.encoder.finish(&mut self.ready);
-                self.has_begun = true;
             }
+            self.has_begun = true;
             return;
         };
         if !self.has_begun {

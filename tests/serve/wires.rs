@@ -603,6 +603,42 @@ fn an_end_that_nobody_knows_means_the_same_to_every_client() {
 }
 
 #[test]
+fn a_filter_before_any_answer_lets_the_next_model_answer_and_is_told_by_the_last() {
+    let gateway = Gateway::by(|request| {
+        let streams = request.json()["stream"] == true;
+        if request.model() == "m" {
+            return if streams { Reply::stream(&["second"]) } else { Reply::unary("second") };
+        }
+        let said = json!({"role": "assistant", "content": ""});
+        let choice = json!({"index": 0, "delta": said, "message": said, "finish_reason": "content_filter"});
+        let body = json!({"id": "filtered", "model": "m", "choices": [choice]});
+        match streams {
+            true => Reply::with_body(200, "text/event-stream", format!("data: {body}\n\ndata: [DONE]\n\n")),
+            false => Reply::json(200, &body),
+        }
+    });
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[alias.both]\nmodels = [\"strict\", \"m\"]\nretries = 0\n");
+    let server = Server::start(&home, &[]);
+    for (path, word) in [("/v1/chat/completions", "\"content_filter\""), ("/v1/messages", "\"refusal\"")] {
+        for streamed in [false, true] {
+            let ask = |model: &str| {
+                let body = json!({"model": model, "stream": streamed, "max_tokens": 5,
+                                  "messages": [{"role": "user", "content": "hi"}]});
+                server.send(&server.key, path, &[], body.to_string())
+            };
+            let answer = ask("both");
+            let text = answer.text();
+            assert!(answer.status == 200 && text.contains("second"), "{path} {streamed}: {text}");
+            assert!(!text.contains("filter") && !text.contains("refusal"), "{path} {streamed}: {text}");
+            let alone = ask("strict");
+            assert!(alone.status == 200 && alone.text().contains(word), "{path} {streamed}: {}", alone.text());
+        }
+    }
+}
+
+#[test]
 fn an_answer_that_is_cut_at_its_limit_is_an_answer() {
     let gateway = Gateway::always(Reply::with_body(
         200,

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 pub use store::{Stats, Store};
 
 use crate::adapter::{ClientBody, Operation};
-use crate::call::{Call, Event, Events, Passed, Service};
+use crate::call::{Call, Event, Events, Passed, Service, Told};
 use crate::chat::{FinishReason, Request, Response};
 use crate::config::Gateway;
 use crate::error::Failure;
@@ -152,7 +152,7 @@ impl<S: Service> Service for Cache<S> {
         if let Some((answer, passed)) = answers.get(&key, call) {
             events.emit(Event::Cached { target: call.target().clone() }).await?;
             if let Some(Passed { content_type, bytes }) = passed {
-                events.emit(Event::Bytes { bytes: bytes.into(), content_type, is_failure: false }).await?;
+                events.emit(Event::Bytes { bytes: bytes.into(), content_type, told: Told::Answer }).await?;
             }
             for event in answer.into_events() {
                 events.emit(Event::Stream(event)).await?;
