@@ -115,6 +115,29 @@ pub enum Part {
     },
 }
 
+impl Part {
+    /// How long its content is, in bytes.
+    fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Image(Image { source: ImageSource::Url(url), .. }) => url.len(),
+            Self::Image(Image { source: ImageSource::Data { base64, .. }, .. }) => base64.len(),
+            Self::File(file) => file.base64.len(),
+            Self::Audio(audio) => audio.base64.len(),
+            Self::Reasoning { text, signature } => text.len() + signature.as_ref().map_or(0, String::len),
+            Self::ToolCall(call) => call.arguments.len(),
+            Self::ToolResult { content, .. } => content.len(),
+        }
+    }
+}
+
+impl Request {
+    /// How long its messages are, with the files in them, in bytes.
+    pub fn size(&self) -> usize {
+        self.messages.iter().flat_map(|message| &message.parts).map(Part::size).sum()
+    }
+}
+
 /// A picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Image {

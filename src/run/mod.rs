@@ -97,6 +97,10 @@ fn completed(call: &Call, recorder: Recorder, at: Duration, prices: Option<&Prep
     record
 }
 
+/// No further call begins while the prompts of those that run have so many bytes together. Each is in the memory several times: as
+/// it was made, and as it is sent.
+const LARGEST_PROMPTS: usize = 128 << 20;
+
 /// What to run.
 pub struct RunSpec<'a> {
     /// The calls, in the order in which they can be made.
@@ -186,6 +190,8 @@ struct Run<'a, S> {
     engine: Engine,
     /// The running calls, by index.
     open: BTreeMap<usize, (Arc<Call>, Recorder)>,
+    /// How long their prompts are together, in bytes.
+    size: usize,
     /// The models whose prices have been looked up.
     looked_up: HashSet<Target>,
     elapsed: Duration,
@@ -202,6 +208,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             reporter,
             engine: Engine::new(),
             open: BTreeMap::new(),
+            size: 0,
             looked_up: HashSet::new(),
             elapsed: Duration::ZERO,
             exit_code: ExitCode::default(),
@@ -212,13 +219,14 @@ impl<'a, S: Service + 'static> Run<'a, S> {
     async fn start_calls(&mut self) -> Result<(), Error> {
         let mut new_models = Vec::new();
         self.due_in();
-        while self.open.len() < self.spec.concurrency.max(1) {
+        while self.has_room() {
             let Some(step) = self.spec.schedule.next() else { break };
             match step {
                 Step::Call(call) => {
                     let call = Arc::new(call);
                     new_models
                         .extend(call.targets().filter(|target| self.looked_up.insert((*target).clone())).cloned());
+                    self.size += call.request.size();
                     self.open.insert(call.index, (Arc::clone(&call), self.recorder(&call)));
                     self.engine.start(self.service, call);
                 }
@@ -238,9 +246,13 @@ impl<'a, S: Service + 'static> Run<'a, S> {
 
     /// How long it takes until a call is to be made, if one waits for a time and may then run.
     fn due_in(&mut self) -> Option<Duration> {
-        let has_room = self.open.len() < self.spec.concurrency.max(1);
         let elapsed = self.engine.elapsed();
-        self.spec.schedule.due_in(elapsed).filter(|_| has_room)
+        self.spec.schedule.due_in(elapsed).filter(|_| self.has_room())
+    }
+
+    /// Whether another call may run: so many run at once, and fewer where their prompts would fill the memory.
+    fn has_room(&self) -> bool {
+        self.open.len() < self.spec.concurrency.max(1) && (self.open.is_empty() || self.size < LARGEST_PROMPTS)
     }
 
     fn recorder(&self, call: &Call) -> Recorder {
@@ -262,6 +274,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             if matches!(event.event, Event::Done(_))
                 && let Some((call, recorder)) = self.open.remove(&event.call)
             {
+                self.size -= call.request.size();
                 self.end(&call, recorder, event.at).await?;
             }
         }

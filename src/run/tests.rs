@@ -71,6 +71,18 @@ async fn run(schedule: &mut dyn Schedule, concurrency: usize, stop_after: u64, s
 }
 
 #[tokio::test(start_paused = true)]
+async fn fewer_calls_run_at_once_where_their_prompts_are_large() {
+    use crate::chat::{Message, Request, Role};
+    let text = "x".repeat(LARGEST_PROMPTS / 2);
+    let request = Arc::new(Request { messages: vec![Message::text(Role::User, text)], ..Request::default() });
+    let large = |index| Call { request: Arc::clone(&request), ..call(index, "m") };
+    let mut seen = Seen::default();
+    let mut calls = Calls::from((0..6).map(large).collect::<Vec<_>>());
+    let (_, most) = run(&mut calls, 6, 1_000, &mut seen).await;
+    assert_eq!((most, seen.records.len()), (2, 6));
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_are_pulled_as_others_end_and_each_record_leaves_at_once() {
     let mut seen = Seen::default();
     let mut calls = Calls::from((0..6).map(|index| call(index, "m")).collect::<Vec<_>>());

@@ -65,7 +65,7 @@ fn complains(message: &str) -> bool {
                 let is_first = std::mem::replace(is_open, *is_open && clause.len() <= LONGEST_OPENING);
                 is_first.then_some(clause)
             })
-            .any(|clause| complains_of_key(&clause))
+            .any(|clause| complains_of_key(&clause) || has_ended(&clause))
 }
 
 /// The words of each clause, with the place of each in the message.
@@ -96,8 +96,25 @@ fn complains_of_key(clause: &[(usize, &str)]) -> bool {
     if !adjoins && words.iter().any(|word| OTHER_SUBJECTS.contains(word)) {
         return false;
     }
-    let start = complaint_before(&words[..key]).or_else(|| has_complaint(&words[end..]).then_some(key));
+    let start = complaint_before(&words[..key])
+        .or_else(|| (asks_for(&words[..key]) || has_complaint(&words[end..])).then_some(key));
     start.is_some_and(|start| clause[start].0 <= FAR)
+}
+
+/// Whether a clause begins with a key that is at its end: `This key is disabled`. Alone, `key` and `token` may mean something else.
+fn has_ended(clause: &[(usize, &str)]) -> bool {
+    let mut words = clause.iter().map(|(_, word)| *word).skip_while(|word| BEFORE_ALONE.contains(word));
+    words.next().is_some_and(|noun| matches!(noun, "key" | "token"))
+        && words.next().is_some_and(|verb| matches!(verb, "is" | "was" | "has"))
+        && words.find(|word| !matches!(*word, "been" | "already" | "now")).is_some_and(|word| ENDED.contains(&word))
+}
+
+/// Whether these words, before a key, ask for one: `please provide a valid`.
+fn asks_for(words: &[&str]) -> bool {
+    let near = words.iter().rev().take(BEFORE + 1);
+    let mut near =
+        near.skip_while(|word| matches!(**word, "a" | "an" | "the" | "your" | "valid" | "correct" | "working"));
+    near.next().is_some_and(|verb| matches!(*verb, "provide" | "pass" | "supply" | "specify" | "enter" | "include"))
 }
 
 /// How many of the words that come next name a key.
@@ -193,6 +210,23 @@ const COMPLAINTS_BEHIND: [&str; 20] = [
     "wrong",
 ];
 
+/// What may stand before a key that nothing else names.
+const BEFORE_ALONE: [&str; 7] = ["the", "this", "your", "that", "provided", "given", "supplied"];
+
+/// What ends a key.
+const ENDED: [&str; 10] = [
+    "banned",
+    "blocked",
+    "deactivated",
+    "deleted",
+    "disabled",
+    "expired",
+    "inactive",
+    "invalidated",
+    "revoked",
+    "suspended",
+];
+
 /// What is complained of if it is denied: `not valid`, `does not exist`.
 const DENIED: [&str; 17] = [
     "accepted",
@@ -241,10 +275,13 @@ const OTHER_SUBJECTS: [&str; 18] = [
 ];
 
 /// What gateways say of a key in words that no rule finds, in small letters, with a space for each `-` and `_`.
-const PHRASES: [&str; 13] = [
+const PHRASES: [&str; 16] = [
     "authentication error",
     "authentication fail",
+    "api key must",
     "api secret key",
+    "credential is only authorized for",
+    "multiple authentication credentials",
     "authorization header is correct",
     "could not validate credentials",
     "to authenticate request",

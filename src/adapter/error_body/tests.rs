@@ -261,6 +261,14 @@ fn a_refused_key_is_known_by_many_words() {
         "Your user's access token could not be verified",
         "jwt malformed",
         "litellm.AuthenticationError: Invalid API key",
+        "This credential is only authorized for use with Claude Code and cannot be used for other API requests.",
+        "Multiple authentication credentials received. Please pass only one.",
+        "please provide a valid api key",
+        "You must provide an API key",
+        "The provided key is expired or revoked",
+        "API key must start with sk-",
+        "This key is disabled",
+        "token has expired, please log in again",
     ] {
         for (status, kind) in
             [(400, FailureKind::Auth), (429, FailureKind::RateLimited), (500, FailureKind::ServerError)]
@@ -299,6 +307,10 @@ fn words_about_a_key_that_is_the_right_one_refuse_none() {
         "max_tokens is invalid: your credentials allow 4096",
         "The prompt that was received asks how to mend an expired API key",
         "key is invalid",
+        "token is not allowed here",
+        "The key has two parts",
+        "tokens have expired",
+        "Please provide an API key for the server x",
     ] {
         let body = serde_json::json!({"error": {"message": message}});
         assert_eq!(decode(400, body.to_string().as_bytes()).kind, FailureKind::InvalidRequest, "{message}");
