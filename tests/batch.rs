@@ -1022,6 +1022,10 @@ fn a_pipe_in_the_place_of_an_output_stops_no_command() {
             home.llm(["batch", "rows.jsonl", "{{ text }}", "-g", "demo", "-m", "demo/quick", "--out", "/dev/null"]);
         run.args(flag).output().exits(74).says("it is a device, not a file");
     }
+    // Nobody reads or writes it.
+    let run = || home.llm(["batch", "rows.jsonl", "{{ text }}", "-g", "demo", "-m", "demo/quick", "--timeout", "50ms"]);
+    run().args(["--out", "out.jsonl"]).output().exits(7).says("no program has opened");
+    run().args(["--score", "schema:out.jsonl"]).output().exits(7).says("no program has written");
     // Lines go through a device in the order that is wanted, and the summary to standard output.
     home.file("two.jsonl", "{\"text\":\"one\"}\n{\"text\":\"two\"}\n");
     let run = "exec \"$llm\" batch two.jsonl '{{ text }}' -g demo -m demo/quick --order input --out /dev/fd/3 3>&1 >summary | cat";

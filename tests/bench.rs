@@ -61,6 +61,26 @@ fn failures_are_told_by_kind_and_are_not_in_the_times() {
 }
 
 #[test]
+fn an_answer_that_is_cut_counts_where_the_request_asks_for_that() {
+    let gateway = Gateway::always(Reply::sse().role().text("cut").finish("length").done());
+    let home = Home::with(&gateway);
+    for (more, code, answered, failed) in
+        [(&["my own prompt"][..], 8, 0, 2), (&["my own prompt", "--max-tokens", "5"], 0, 2, 0), (&[], 0, 2, 0)]
+    {
+        let outcome = bench(&home, &[&["-m", "a", "--requests", "2", "-o", "json"][..], more].concat());
+        outcome.exits(code);
+        if code == 0 {
+            outcome.never_says("the first failure");
+        } else {
+            outcome.says("the first failure of a: the answer was cut");
+        }
+        let model = &outcome.json()["models"][0];
+        assert_eq!(model["answered"], answered, "{model}");
+        assert_eq!(model["failed"]["truncated"].as_u64().unwrap_or(0), failed, "{model}");
+    }
+}
+
+#[test]
 fn an_open_loop_counts_the_waiting_while_the_gateway_stalls() {
     // Ten a second. From the 11th to the 35th, answers are held back until the 36th request comes, so the first of them waits
     // for 2.5 s and each further one for 100 ms less.

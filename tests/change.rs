@@ -57,6 +57,8 @@ fn settings_are_set_read_and_removed_and_comments_stay() {
     home.llm(["config", "get", "model"]).output().exits(1).prints("");
     home.llm(["config", "unset", "model"]).output().exits(1);
     home.llm(["config", "set", "model", "-"]).stdin("from stdin\n").output().exits(0);
+    let long = "x".repeat((1 << 20) + 1);
+    home.llm(["config", "set", "model", "-"]).stdin(long).output().exits(2).says("a value may have 1 MiB at most");
     home.llm(["config", "get", "model"]).output().prints("from stdin\n");
 }
 

@@ -407,6 +407,24 @@ fn the_password_of_a_proxy_is_not_said() {
     home.holds_no_key();
 }
 
+// S15
+#[test]
+fn a_proxy_that_repeats_its_password_is_masked() {
+    const PASSWORD: &str = "pr0xy-Passw0rd-98765";
+    let proxy = Gateway::by(|request| {
+        let sent = request.header("proxy-authorization").unwrap_or_default();
+        let headers = [("content-type", "application/json"), ("x-request-id", PASSWORD)];
+        let body = serde_json::json!({"error": {"message": format!("via {sent}: {PASSWORD}, denied")}});
+        Reply::with_headers(400, &headers, body.to_string())
+    });
+    let address = proxy.base_url().replace("http://", &format!("http://user:{PASSWORD}@"));
+    let home = Home::new().env("HTTP_PROXY", address.trim_end_matches("/v1"));
+    let home = home.config("default_gateway = \"h\"\n[gateway.h]\nbase_url = \"http://nowhere.example/v1\"\nallow_http = true\nauth = \"none\"\n");
+    let outcome = home.llm(["ask", "-v", "-m", "m", "-o", "json", "hi"]).output();
+    outcome.exits(1).says("via Basic ***: ***, denied").never_says(PASSWORD);
+    assert!(!outcome.stdout().contains(PASSWORD), "{outcome}");
+}
+
 // S17
 #[test]
 fn a_gateway_on_this_machine_needs_no_certificates() {

@@ -35,7 +35,9 @@ fn an_answer_without_code_or_without_an_end_says_so() {
     home.llm(["ask", "hi", "-x"]).output().exits(9).prints("").says("no code block");
     home.llm(["ask", "hi", "-x"]).output().exits(8).prints("ls\n");
     home.llm(["ask", "hi", "-x"]).output().exits(1).prints("").never_says("code block");
-    home.llm(["last"]).output().exits(0).prints("```sh\nls\n");
+    home.llm(["last"]).output().exits(0).prints("```sh\nls\n").says("this answer is not complete");
+    home.llm(["last", "-x"]).output().exits(8).prints("ls\n").says("this answer is not complete");
+    home.llm(["last", "-x", "go"]).output().exits(8).prints("").says("no code block in go");
     home.llm(["ask", "--log", "off", "hi"]).output();
     home.llm(["last", "ffffffff"]).output().exits(2);
 }

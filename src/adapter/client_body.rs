@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::body::malformed;
-use super::field_names::{may_name_others, names_other_model};
+use super::field_names::{is_same_field, may_name_others, names_other_model};
 use super::object::Object;
 use super::{Api, DecodeError, WireRequest, gemini};
 
@@ -81,8 +81,13 @@ impl ClientBody {
             let (model, method) = gemini::model_and_method(path)?;
             let is_its_name = |name: &str| name.strip_prefix("models/").unwrap_or(name) == model;
             let is_other = |field: &Field| {
-                let name = serde_json::from_slice::<Value>(&bytes[field.value.clone()]).unwrap_or_default();
-                field.name == "model" && !name.is_null() && !name.as_str().is_some_and(is_its_name)
+                let is_request = is_same_field(&field.name, "generateContentRequest");
+                if field.name != "model" && !is_request {
+                    return false;
+                }
+                let value = serde_json::from_slice::<Value>(&bytes[field.value.clone()]).unwrap_or_default();
+                let name = if is_request { &value["model"] } else { &value };
+                !name.is_null() && !name.as_str().is_some_and(is_its_name)
             };
             if fields.iter().any(is_other) {
                 return Err(malformed("`model` is not the model that the path names"));

@@ -57,12 +57,15 @@ impl Measured {
         })
     }
 
-    /// Takes in a call that is over.
-    pub fn take(&mut self, record: &Record) {
-        // An answer that the token limit cuts is what was asked for.
-        let is_answer = record.status == Status::Ok || record.finish_reason == Some(FinishReason::Length);
+    /// Whether a call gave what was asked for: also an answer that is cut, if its request `has_limit` of tokens.
+    pub fn is_answer(record: &Record, has_limit: bool) -> bool {
+        record.status == Status::Ok || has_limit && record.finish_reason == Some(FinishReason::Length)
+    }
+
+    /// Takes in a call that is over, whose request `has_limit` of tokens or not.
+    pub fn take(&mut self, record: &Record, has_limit: bool) {
         match (&record.error, record.status) {
-            _ if is_answer => self.answer(record),
+            _ if Self::is_answer(record, has_limit) => self.answer(record),
             (_, Status::Interrupted) => self.interrupted += 1,
             (error, status) => {
                 let kind = error.as_ref().map_or(status.as_str(), |error| error.kind.as_str());

@@ -83,7 +83,7 @@ fn simulated(
                 let ((ended, index), (call, began)) = running.pop_first().expect("a running call");
                 let record = record(&call, began, ended, Ok(()));
                 if plan.place(index).is_some() {
-                    measured[plan.model(index)].take(&record);
+                    measured[plan.model(index)].take(&record, false);
                 }
                 schedule.ended(&call, &record);
                 over
@@ -219,19 +219,20 @@ fn failures_are_counted_by_kind_and_are_not_in_the_times() {
     let mut measured = Measured::new().expect("histograms");
     let call = &base(1)[0];
     for kind in [FailureKind::Timeout, FailureKind::RateLimited, FailureKind::Timeout] {
-        measured.take(&record(call, ms(0), ms(9_000), Err(Failure::new(kind, "no"))));
+        measured.take(&record(call, ms(0), ms(9_000), Err(Failure::new(kind, "no"))), false);
     }
-    measured.take(&record(call, ms(0), ms(9_000), Err(Failure::new(FailureKind::Interrupted, "stopped"))));
-    measured.take(&record(call, ms(0), ms(100), Ok(())));
+    measured.take(&record(call, ms(0), ms(9_000), Err(Failure::new(FailureKind::Interrupted, "stopped"))), false);
+    measured.take(&record(call, ms(0), ms(100), Ok(())), false);
     let mut cut = record(call, ms(0), ms(100), Ok(()));
     cut.error = Some(Failure::new(FailureKind::Truncated, "cut"));
     (cut.status, cut.finish_reason) = (crate::record::Status::Truncated, Some(FinishReason::Length));
-    measured.take(&cut);
+    measured.take(&cut, true);
+    measured.take(&cut, false);
     [ms(0), ms(4_000), ms(2_000)].into_iter().for_each(|at| measured.saw(at));
     let figures = Figures::new("m", "g", "m", &measured);
     let failed: Vec<(&str, u64)> = figures.failed.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
-    assert_eq!(failed, [("rate_limited", 1), ("timeout", 2)]);
-    assert_eq!((figures.answered, figures.interrupted, figures.failures()), (2, 1, 3));
+    assert_eq!(failed, [("rate_limited", 1), ("timeout", 2), ("truncated", 1)]);
+    assert_eq!((figures.answered, figures.interrupted, figures.failures()), (2, 1, 4));
     assert_eq!(figures.total_ms.max.map(|max| max.round()), Some(100.0));
     assert_eq!((figures.output_tokens, figures.answers_per_second), (Some(22), Some(0.5)));
     // Ten tokens after the first in 50 ms.
@@ -242,7 +243,7 @@ fn failures_are_counted_by_kind_and_are_not_in_the_times() {
 /// Figures of a model whose total times are these in ms.
 fn figures(gateway: &str, model: &str, totals: impl Iterator<Item = u64>) -> Figures {
     let mut measured = Measured::new().expect("histograms");
-    totals.for_each(|total| measured.take(&record(&base(1)[0], ms(0), ms(total), Ok(()))));
+    totals.for_each(|total| measured.take(&record(&base(1)[0], ms(0), ms(total), Ok(())), false));
     Figures::new(&format!("{gateway}::{model}"), gateway, model, &measured)
 }
 

@@ -147,7 +147,8 @@ impl Reporter for BenchView<'_> {
         let model = self.plan.model(call.index);
         let measured = &mut self.measured[model];
         let is_refused = record.status == Status::Refused;
-        if let Some(failure) = &record.error {
+        let has_limit = call.request.max_tokens.is_some();
+        if let Some(failure) = record.error.as_ref().filter(|_| !Measured::is_answer(&record, has_limit)) {
             let first = if is_refused { &mut self.refused[model] } else { &mut self.failed[model] };
             first.get_or_insert_with(|| failure.message.clone());
         }
@@ -157,7 +158,7 @@ impl Reporter for BenchView<'_> {
             return Ok(());
         }
         let answered = measured.answered;
-        measured.take(&record);
+        measured.take(&record, has_limit);
         if measured.answered == answered {
             self.failures.add(Role::Answer, &record);
         }

@@ -107,6 +107,9 @@ fn get(context: &Context, key: &str) -> Result<u8, Error> {
     Ok(0)
 }
 
+/// The longest value that is set, in bytes.
+const LARGEST_VALUE: usize = 1 << 20;
+
 /// Sets a value. What is written like a number, a list or another TOML value is one where the setting takes it; else it is
 /// a text.
 fn set(context: &Context, key: &str, value: &str) -> Result<(), Error> {
@@ -122,6 +125,9 @@ fn set(context: &Context, key: &str, value: &str) -> Result<(), Error> {
         }
         value => value.to_owned(),
     };
+    if value.len() > LARGEST_VALUE {
+        return Err(Error::usage(format!("a value may have {} MiB at most", LARGEST_VALUE >> 20)));
+    }
     let what = format!("{key} = {value}");
     let typed = value.parse::<toml_edit::Value>().ok().filter(|value| !value.is_datetime());
     let text = toml_edit::Value::from(value.as_str());

@@ -2,10 +2,12 @@
 
 use super::{Context, clipboard, conversation, log};
 use crate::cli::LastArgs;
-use crate::error::Error;
+use crate::error::{Error, Failure, FailureKind};
 use crate::extract;
 use crate::ledger::{self, Filter, Row, Store};
+use crate::record::Status;
 use crate::report::term::Text;
+use crate::run::Notices;
 
 /// How many of the newest calls are looked at for an answer.
 const LOOKED_AT: usize = 100;
@@ -23,16 +25,24 @@ pub(super) fn run(context: &Context, args: &LastArgs) -> Result<u8, Error> {
             "--log full, or `log = \"full\"` in the config, keeps prompts and answers",
         )
     })?;
+    let is_cut = row.status == Status::Truncated;
     let text = match &args.take.extract {
         None => answer.text.clone(),
-        Some(language) => block(&answer.text, language)?,
+        Some(language) => block(&answer.text, language).map_err(|error| match error {
+            Error::Call(failure) if is_cut => Error::Call(Failure { kind: FailureKind::Truncated, ..failure }),
+            error => error,
+        })?,
     };
+    if is_cut {
+        context.notice("this answer is not complete: it was cut");
+    }
     if args.take.copy {
         clipboard::copy(context, &text)?;
     }
     let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     destination.write(Text::from(text) + newline)?;
-    Ok(0)
+    // A script that takes a block must not run a part of one.
+    Ok(if is_cut && args.take.extract.is_some() { FailureKind::Truncated.exit_code() } else { 0 })
 }
 
 /// The last code block of a text in this language, or in any if it is empty.
@@ -47,7 +57,7 @@ pub(super) fn block(text: &str, language: &str) -> Result<String, Error> {
             Some(language) => format!("the answer has no code block in {language}"),
             None => "the answer has no code block".to_owned(),
         };
-        let failure = crate::error::Failure::new(crate::error::FailureKind::Schema, message);
+        let failure = Failure::new(FailureKind::Schema, message);
         Error::Call(match known.as_slice() {
             [] => failure.with_advice("`llm last` prints the whole answer"),
             known => failure.with_advice(format!("it has blocks in {}; `llm last` prints all of it", known.join(", "))),

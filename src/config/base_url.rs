@@ -70,6 +70,10 @@ impl BaseUrl {
         self.0.scheme() == "https"
     }
 
+    pub fn scheme(&self) -> &str {
+        self.0.scheme()
+    }
+
     /// The URL of an endpoint below this one.
     pub fn join(&self, path: &str) -> String {
         format!("{}/{}", self.as_str(), path.trim_start_matches('/'))

@@ -9,7 +9,7 @@ use toml_edit::{DocumentMut, Item, Key, Table, TableLike, Value};
 
 use super::Env;
 use super::settings::Settings;
-use super::source::Source;
+use super::source::{LARGEST_CONFIG, Source};
 use crate::error::Error;
 use crate::private;
 
@@ -191,7 +191,12 @@ impl ConfigEdit {
             let message = format!("{} was changed by another program meanwhile", self.path.display());
             return Err(Error::config_hint(message, "nothing was written; run the command again"));
         }
-        put(&self.path, &self.text(), true).map_err(fails)
+        let text = self.text();
+        if text.len() as u64 > LARGEST_CONFIG {
+            let message = format!("{} would be larger than {} MiB", self.path.display(), LARGEST_CONFIG >> 20);
+            return Err(Error::config_hint(message, "nothing was written"));
+        }
+        put(&self.path, &text, true).map_err(fails)
     }
 
     /// The file as it will be, with the line ends that it had.

@@ -83,6 +83,17 @@ impl Mask {
         }
     }
 
+    /// Masks these as well.
+    pub(super) fn and(mut self, more: &[SecretString]) -> Self {
+        for secret in more.iter().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty()) {
+            if secret.len() >= LONG {
+                self.exact.push(memmem::Finder::new(secret).into_owned());
+            }
+            self.secrets.push(Secret::new(secret));
+        }
+        self
+    }
+
     /// Masks the long secrets in bytes that pass through, where they are spelled as they are. All else stays to the byte.
     pub(super) fn exactly(&self, mut bytes: Bytes) -> Bytes {
         for secret in &self.exact {

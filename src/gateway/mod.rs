@@ -86,6 +86,8 @@ pub struct Client {
     endpoints: Endpoints,
     /// The environment variable that puts a proxy before the gateway, for the hint where a connection fails.
     proxy: Option<&'static str>,
+    /// What that proxy is told to let the requests pass.
+    proxy_secrets: Vec<SecretString>,
 }
 
 impl std::fmt::Debug for Client {
@@ -105,8 +107,9 @@ impl Client {
         // A header that cannot be sent is found before anything is sent.
         request_headers::common(&gateway, gateway.api, None)?;
         let proxy = proxy::before(&gateway.base_url, env)?;
-        let mask = Mask::new(&gateway, None);
-        Ok(Self { http, gateway, key: None, mask, connects, endpoints: Endpoints::default(), proxy })
+        let proxy_secrets = proxy::secrets(&gateway.base_url, env)?;
+        let mask = Mask::new(&gateway, None).and(&proxy_secrets);
+        Ok(Self { http, gateway, key: None, mask, connects, endpoints: Endpoints::default(), proxy, proxy_secrets })
     }
 
     /// Adds the key, which is sent with every request in the headers of the wire format.
@@ -116,7 +119,7 @@ impl Client {
     pub fn with_key(mut self, key: SecretString) -> Result<Self, Failure> {
         // A key that cannot be sent in one format cannot be sent in any.
         request_headers::common(&self.gateway, self.gateway.api, Some(&key))?;
-        self.mask = Mask::new(&self.gateway, Some(&key));
+        self.mask = Mask::new(&self.gateway, Some(&key)).and(&self.proxy_secrets);
         self.key = Some(key);
         Ok(self)
     }

@@ -1,7 +1,12 @@
 //! The proxies that the environment names, chosen by the rules of curl.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hyper_util::client::proxy::matcher::Matcher;
+use percent_encoding::percent_decode_str;
 use reqwest::{ClientBuilder, NoProxy, Proxy};
+use secrecy::SecretString;
+use url::Url;
 
 use crate::config::{BaseUrl, Env};
 use crate::error::{Failure, FailureKind};
@@ -30,11 +35,32 @@ pub(super) fn before(base: &BaseUrl, env: &Env) -> Result<Option<&'static str>, 
     if base.is_loopback() {
         return Ok(None);
     }
-    let Some((variable, _)) = in_force(if base.is_https() { "https" } else { "http" }, env)? else { return Ok(None) };
     // The client decides by the same rules, whatever the address of the proxy is.
     let rules = Matcher::builder().all("http://proxy").no(exceptions(env)).build();
-    let is_proxied = base.as_str().parse().is_ok_and(|url| rules.intercept(&url).is_some());
-    Ok(Some(variable).filter(|_| is_proxied))
+    if base.as_str().parse().is_ok_and(|url| rules.intercept(&url).is_none()) {
+        return Ok(None);
+    }
+    Ok(in_force(base.scheme(), env)?.map(|(variable, _)| variable))
+}
+
+/// The secrets that a proxy before this address gets: its password, and what is sent for it. The proxy may repeat them.
+///
+/// # Errors
+/// As for [`in_force`].
+pub(super) fn secrets(base: &BaseUrl, env: &Env) -> Result<Vec<SecretString>, Failure> {
+    if before(base, env)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let address = in_force(base.scheme(), env)?.and_then(|(_, address)| Url::parse(&address).ok());
+    let Some((user, password)) = address.as_ref().and_then(|url| Some((url.username(), url.password()?))) else {
+        return Ok(Vec::new());
+    };
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let (user, password) = (plain(user), plain(password));
+    let sent = STANDARD.encode(format!("{user}:{password}"));
+    // A shorter one would hide half of each message, and is no secret.
+    let is_long = |secret: &String| secret.len() >= SHORTEST_PASSWORD;
+    Ok([password, sent].into_iter().filter(is_long).map(SecretString::from).collect())
 }
 
 /// The environment variable that names the proxy for addresses of this scheme, and what it holds; `None` where there is none.
@@ -80,6 +106,9 @@ fn in_full(address: &str) -> String {
 /// The port of a proxy for which none is written, unless it is one with TLS: those have the port of HTTPS.
 const USUAL_PORT: u16 = 1080;
 
+/// The shortest password that is masked, in bytes.
+const SHORTEST_PASSWORD: usize = 4;
+
 /// Advice where the proxy that this variable names asks who comes.
 pub(super) fn password(variable: &str) -> String {
     format!("the proxy wants a name and a password, which {variable} may hold: http://NAME:PASSWORD@HOST:PORT")
@@ -110,6 +139,8 @@ fn has_none(env: &Env) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     /// The variable that is in force for a gateway at this address.
@@ -173,6 +204,27 @@ mod tests {
         ] {
             let env = Env::from_pairs([("https_proxy", senseless)]);
             assert!(in_force("https", &env).is_err(), "{senseless}");
+        }
+    }
+
+    #[test]
+    fn a_senseless_proxy_stops_no_request_that_would_not_use_it() {
+        let vars = [("https_proxy", "socks9://proxy:1"), ("NO_PROXY", "corp.example")];
+        assert_eq!(variable("https://corp.example/v1", &vars), None);
+        let env = Env::from_pairs(vars);
+        assert!(before(&BaseUrl::parse("https://other.example/v1", true).expect("a URL"), &env).is_err());
+    }
+
+    #[test]
+    fn the_password_of_a_proxy_is_known_plain_and_as_it_is_sent() {
+        let secrets = |proxy: &str| {
+            let base = BaseUrl::parse("https://corp.example/v1", true).expect("a URL");
+            let secrets = secrets(&base, &Env::from_pairs([("https_proxy", proxy)])).expect("an address");
+            secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(secrets("http://us%65r:p%40ss@proxy:1"), ["p@ss", &STANDARD.encode("user:p@ss")]);
+        for none in ["http://proxy:1", "http://user@proxy:1"] {
+            assert_eq!(secrets(none), Vec::<String>::new());
         }
     }
 

@@ -41,9 +41,9 @@ pub(super) fn client(
         .connect_timeout(gateway.timeouts.connect)
         .pool_idle_timeout(IDLE)
         .connector_layer(connects);
-    builder = match gateway.base_url.is_loopback() {
-        true => builder.no_proxy(),
-        false => proxy::set(builder, &[if gateway.base_url.is_https() { "https" } else { "http" }], env)?,
+    builder = match proxy::before(&gateway.base_url, env)? {
+        None => builder.no_proxy(),
+        Some(_) => proxy::set(builder, &[gateway.base_url.scheme()], env)?,
     };
     if gateway.base_url.is_https() {
         check_authorities(env)?;

@@ -1,6 +1,7 @@
 //! What users write: `SPEC` or `SPEC*WEIGHT`.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::agreement::Agreement;
 use super::cheapest::Cheapest;
@@ -31,6 +32,8 @@ pub(crate) struct Environment {
     pub(crate) key_variables: Vec<String>,
     /// Stops the programs that run.
     pub(crate) stop: Stop,
+    /// The writer of a named pipe that holds a schema is waited for no longer than this; `None` is without an end.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// A scorer, and how much it counts beside others.
@@ -92,23 +95,25 @@ fn scorer(spec: &str, environment: &Environment) -> Result<Box<dyn Scorer>, Erro
         "exact" => Ok(Box::new(Exact { text: text()? })),
         "contains" => Ok(Box::new(Contains { text: text()? })),
         "regex" => Ok(Box::new(Regex::new(after_colon("PATTERN")?).map_err(invalid)?)),
-        "schema" => Ok(Box::new(schema(after_colon("FILE")?)?)),
+        "schema" => Ok(Box::new(schema(after_colon("FILE")?, environment.patience)?)),
         "agreement" => takes_none(Box::new(Agreement)),
         "confidence" => takes_none(Box::new(Confidence)),
         "shortest" => takes_none(Box::new(Shortest)),
         "fastest" => takes_none(Box::new(Fastest)),
         "cheapest" => takes_none(Box::new(Cheapest)),
         "command" => {
-            let Environment { key_variables, stop } = environment;
+            let Environment { key_variables, stop, .. } = environment;
             Ok(Box::new(Command::new(after_colon("PROGRAM")?, key_variables, stop).map_err(invalid)?))
         }
         _ => Err(Error::usage_hint(format!("there is no score `{name}`"), format!("it is one of {HELP}"))),
     }
 }
 
-fn schema(path: &str) -> Result<Schema, Error> {
-    let text = input::read_text(Path::new(path), LARGEST_SCHEMA, Accept::FilesAndPipes(None))
-        .map_err(|source| Error::Input { path: path.into(), source })?;
-    let schema = crate::schema::Schema::parse(&text).map_err(|error| Error::usage(format!("{path}: {error}")))?;
+fn schema(path: &str, patience: Option<Duration>) -> Result<Schema, Error> {
+    let path = Path::new(path);
+    let text = input::read_text(path, LARGEST_SCHEMA, Accept::FilesAndPipes(patience))
+        .map_err(|source| Error::unreadable(path, source))?;
+    let schema =
+        crate::schema::Schema::parse(&text).map_err(|error| Error::usage(format!("{}: {error}", path.display())))?;
     Ok(Schema { schema })
 }

@@ -63,8 +63,15 @@ pub(super) fn is_holder(name: &str) -> bool {
     is_same_field(name, "tools") || is_same_field(name, "plugins")
 }
 
+/// Plugins and tools that ask models of their own, whatever is said of them.
+const WITH_MODELS: [&str; 4] = ["fusion", "auto-router", "pareto-router", "openrouter:fusion"];
+
 fn names_model(tool: &Tree<'_>) -> bool {
     let fields = tool.fields();
+    let kinds = [&["id"][..], &["type"]].into_iter().filter_map(|field| tool.get(field).and_then(Tree::text));
+    if kinds.into_iter().any(|kind| WITH_MODELS.contains(&kind)) {
+        return true;
+    }
     // The schema of a function may have any names.
     let is_clear = repeated(fields.iter().map(|(name, _)| &**name)).is_none()
         && !fields.iter().any(|(name, _)| is_other_spelling(name));

@@ -163,7 +163,9 @@ impl BatchPlan {
             parts.insert("pipeline".into(), hash(&steps_text(steps)));
         }
         let selection = Selection { shard: args.shard, sample: None, limit: args.limit };
-        let environment = Environment { key_variables: context.settings.key_variables(), ..Environment::default() };
+        let patience = request::timeout(args.prompt.timeout.as_deref())?;
+        let key_variables = context.settings.key_variables();
+        let environment = Environment { key_variables, patience, ..Environment::default() };
         let scorers = args.score.iter().map(|spec| scorer(spec, &environment)).collect::<Result<_, _>>()?;
         Ok(Self { names, work, base, recipe, selection, scorers, parts, source })
     }

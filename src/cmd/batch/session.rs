@@ -12,7 +12,7 @@ use super::short_id;
 use crate::batch::output::State;
 use crate::batch::{Cook, Done, OutputError, OutputFile, Repaired, Tally};
 use crate::cli::{BatchRunArgs, Via};
-use crate::cmd::Context;
+use crate::cmd::{Context, request};
 use crate::error::Error;
 use crate::ledger::{Store, jobs};
 use crate::report::destination::Destination;
@@ -41,7 +41,7 @@ impl Lines {
                 context.check_output(path)?;
                 OutputFile::open(path, resume).map(Self::File).map_err(output_error)
             }
-            _ => context.destination(out, None).map(Self::Stream),
+            _ => request::destination(context, &args.prompt).map(Self::Stream),
         }
     }
 

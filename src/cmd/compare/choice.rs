@@ -9,6 +9,7 @@ use crate::child::Stop;
 use crate::cli::{CompareArgs, CompareFormat, SortBy};
 use crate::cmd::Context;
 use crate::cmd::judges;
+use crate::cmd::request;
 use crate::cmd::run::Ending;
 use crate::error::Error;
 use crate::judge::{JudgeSchedule, Plan, Task, Unjudgeable};
@@ -52,7 +53,8 @@ pub(super) fn scorers(context: &Context, args: &CompareArgs) -> Result<(Vec<Weig
         return Err(Error::usage_hint("--best prints a text", "in other formats, `winner` names the best answer"));
     }
     let key_variables = context.settings.key_variables();
-    let environment = Environment { key_variables, stop: Stop::default() };
+    let patience = request::timeout(args.prompt.timeout.as_deref())?;
+    let environment = Environment { key_variables, stop: Stop::default(), patience };
     let scorers = args.score.iter().map(|spec| Weighted::parse(spec, &environment)).collect::<Result<Vec<_>, _>>()?;
     if let Some(scorer) = scorers.iter().find(|scorer| scorer.scorer.needs_expected()) {
         let name = &scorer.spec;
