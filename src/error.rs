@@ -40,6 +40,9 @@ pub enum Error {
     /// The answer could not be written. A closed pipe is [`Error::Signalled`] instead.
     #[error("cannot write {target}")]
     Output { target: String, source: io::Error },
+    /// What is kept between runs cannot be read or written: the system refuses it.
+    #[error("{message}")]
+    Storage { message: String, cause: Option<String>, hint: Option<String> },
     /// The process has to die by this signal: it was received, or (SIGPIPE) the reader of our output has closed it.
     #[error("stopped by signal {0}")]
     Signalled(i32),
@@ -98,7 +101,7 @@ impl Error {
             Self::Key { .. } => 4,
             Self::Call(failure) => failure.exit_code(),
             Self::System { .. } => 71,
-            Self::Output { .. } => 74,
+            Self::Output { .. } | Self::Storage { .. } => 74,
             Self::Signalled(signal) => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
         }
     }
@@ -111,7 +114,7 @@ impl Error {
     /// The cause of the error, where it is known and not in the message.
     pub fn cause(&self) -> Option<String> {
         match self {
-            Self::Config { cause, .. } | Self::Key { cause, .. } => cause.clone(),
+            Self::Config { cause, .. } | Self::Key { cause, .. } | Self::Storage { cause, .. } => cause.clone(),
             Self::Call(failure) => failure.cause.clone(),
             Self::System { cause, .. } => Some(cause.clone()),
             Self::Input { source, .. } | Self::Output { source, .. } => Some(source.to_string()),
@@ -125,7 +128,8 @@ impl Error {
             Self::Usage { hint, .. }
             | Self::Config { hint, .. }
             | Self::System { hint, .. }
-            | Self::Key { hint, .. } => hint.clone(),
+            | Self::Key { hint, .. }
+            | Self::Storage { hint, .. } => hint.clone(),
             Self::Call(failure) => failure.hint(),
             Self::Input { source, .. } | Self::Output { source, .. } if Self::is_shortage(source) => {
                 lack(source).map(Lack::hint)

@@ -174,13 +174,16 @@ pub(crate) fn is_pipe(_: Option<fs::FileType>) -> bool {
 
 /// Whether this error in opening the file at `path` means that there is none, as far as this user can tell.
 pub(crate) fn is_absent(path: &Path, error: &io::Error) -> bool {
-    match error.kind() {
-        // A part of the path is a file: HOME=/dev/null.
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => true,
-        // A directory above it cannot be entered, unless the file itself is what cannot be read.
-        io::ErrorKind::PermissionDenied => fs::symlink_metadata(path).is_err(),
-        _ => false,
-    }
+    // A directory above it cannot be entered, unless the file itself is what cannot be read.
+    let is_out_of_reach = || fs::symlink_metadata(path).is_err();
+    is_missing(error) || (error.kind() == io::ErrorKind::PermissionDenied && is_out_of_reach())
+}
+
+/// Whether this error means that there is nothing at a path. The part of it that should be a directory may be a file, as with
+/// HOME=/dev/null.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
 }
 
 fn amount(bytes: u64) -> String {

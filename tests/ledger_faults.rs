@@ -116,6 +116,52 @@ fn a_home_that_cannot_be_written_costs_no_answer() {
     assert_eq!(gateway.requests().len(), 2, "nothing is sent that cannot be accounted");
 }
 
+// L13
+#[cfg(unix)]
+#[test]
+fn what_the_system_refuses_to_write_is_74_and_no_fault_of_the_config() {
+    let gateway = hello();
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi"]).output().exits(0);
+    let run = |command: &str| {
+        home.shell(&format!("ulimit -f 0; exec \"$llm\" {command}")).stdin("sk-0123456789abcdef").output()
+    };
+    for command in ["log purge --all", "serve key new bot", "serve key revoke bot"] {
+        run(command).exits(74).says("ledger.db cannot be used").says("disk I/O error");
+    }
+    for command in ["log", "usage", "last", "batch list", "serve key list", "cache clear"] {
+        run(command).exits(0);
+    }
+    run("key set openai --store file").exits(74).says("cannot write").says("keys.toml").says("make room there");
+    // A process that was killed has left its log, which takes a file to read.
+    home.file("data/ledger.db-wal", "the log of a process that was killed");
+    for command in ["log", "usage", "last", "batch list", "ask -c -- hi", "chat -c", "rerun", "serve key list"] {
+        run(command).exits(74).says("which cannot be read where nothing can be written");
+    }
+    home.llm(["log"]).output().exits(0);
+    assert_eq!(home.log().len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn where_nothing_can_be_kept_there_is_nothing_to_read_or_to_delete() {
+    let gateway = hello();
+    // A file is where the directories should be.
+    let home = Home::with(&gateway).env("HOME", "/dev/null").without_env("LLM_DATA_DIR");
+    let home = ["XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"].into_iter().fold(home, Home::without_env);
+    for command in ["log", "usage", "log purge --all", "log purge --before 1d"] {
+        home.llm(command.split(' ')).output().exits(0).says("no calls have been recorded yet");
+    }
+    home.llm(["log", "purge", "--all"]).output().says("0 calls deleted");
+    home.llm(["cache", "clear"]).output().exits(0).prints("forgot 0 answers, 0 B\n");
+    assert_eq!(home.llm(["cache", "stats", "-o", "json"]).output().exits(0).json()["answers"], 0);
+    for command in ["key list", "serve key list", "template list", "chat --list", "batch list"] {
+        home.llm(command.split(' ')).output().exits(0);
+    }
+    home.llm(["serve", "key", "new", "bot"]).output().exits(74).says("ledger.db cannot be used");
+    home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
+}
+
 // L14
 #[test]
 fn a_damaged_ledger_costs_no_answer_and_is_kept() {

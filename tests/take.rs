@@ -1,5 +1,8 @@
 //! What is taken of an answer, and what is sent with a prompt: code blocks, the clipboard, directories, URLs, the editor.
 
+use std::time::{Duration, Instant};
+
+use crate::support::reply::{Step, chunk};
 use crate::support::terminal::Wiring;
 use crate::support::{Gateway, Home, KEY, Reply};
 
@@ -173,6 +176,29 @@ fn texts_of_the_web_are_attached_without_any_key() {
     home.llm(["ask", "--dry-run", "-f", &url("/page.txt"), "hi"]).output().exits(0).says("fetches nothing");
     home.llm(["ask", "-f", "https://pictures.example/x.PNG?size=1", "hi"]).output().exits(0);
     assert_eq!((web.requests().len(), gateway.requests().len()), (asked, 3));
+}
+
+#[test]
+fn a_page_of_the_web_takes_no_longer_than_the_time_limit() {
+    let gateway = Gateway::always(Reply::stream(&["ok"]));
+    let web = Gateway::by(|request| match request.path.as_str() {
+        "/silent" => Reply::silence().hold(),
+        _ => Reply::sse().then(Step::Drip(chunk(b"lively"), Duration::from_millis(50))),
+    });
+    let home = Home::with(&gateway);
+    let late = "it took longer than 0.5 s";
+    for path in ["/silent", "/endless"] {
+        let url = format!("{}{path}", web.origin());
+        for command in ["ask", "compare"] {
+            let began = Instant::now();
+            let outcome = home.llm([command, "--timeout", "500ms", "-m", "a", "-f", &url, "hi"]).output();
+            outcome.exits(7).says(late).says(&url).says("--timeout sets another limit");
+            assert!(began.elapsed() < Duration::from_secs(10), "{outcome}");
+        }
+        let chat = home.llm(["chat", "--timeout", "500ms"]).stdin(format!("/file {url}\n")).output();
+        chat.exits(7).says(late);
+    }
+    assert!(gateway.requests().is_empty());
 }
 
 #[test]

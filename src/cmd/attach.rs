@@ -35,8 +35,8 @@ pub(super) fn read(context: &Context, args: &PromptArgs) -> Result<Vec<Part>, Er
     Ok(parts)
 }
 
-/// Reads a file, the texts of a directory, or what a URL leads to. The writer of a pipe is waited for so long; `None` is
-/// without an end.
+/// Reads a file, the texts of a directory, or what a URL leads to. The writer of a pipe and a page of the web are waited for so
+/// long at most; `None` is no limit of the user's.
 ///
 /// # Errors
 /// It cannot be read, or is of no kind that can be attached.
@@ -47,7 +47,7 @@ pub(super) fn named(
     patience: Option<Duration>,
 ) -> Result<Vec<Part>, Error> {
     if attachment::is_url(name) {
-        Ok(vec![url(context, name, dry_run)?])
+        Ok(vec![url(context, name, dry_run, patience)?])
     } else if Path::new(name).is_dir() {
         directory(context, name)
     } else if context.settings.is_own_file(Path::new(name)) {
@@ -81,7 +81,7 @@ fn directory(context: &Context, name: &str) -> Result<Vec<Part>, Error> {
 }
 
 /// What the URL leads to. Images are fetched by the model's provider, everything else here.
-fn url(context: &Context, url: &str, dry_run: bool) -> Result<Part, Error> {
+fn url(context: &Context, url: &str, dry_run: bool, patience: Option<Duration>) -> Result<Part, Error> {
     let address = attachment::address(url)?;
     let path = address.path().to_lowercase();
     if [".png", ".jpg", ".jpeg", ".gif", ".webp"].iter().any(|ending| path.ends_with(ending)) {
@@ -92,7 +92,7 @@ fn url(context: &Context, url: &str, dry_run: bool) -> Result<Part, Error> {
         context.notice(&format!("--dry-run fetches nothing: the text of {name} is not in the request below"));
         return attachment::part(&name, b"(not fetched)".to_vec());
     }
-    match process::runtime()?.block_on(web::page(&address, &context.settings.env))? {
+    match process::runtime()?.block_on(web::page(&address, &context.settings.env, patience))? {
         Page::Image => Ok(attachment::image_at(url)),
         Page::Text(text, from) => {
             let from = from.map(|from| format!(", from {from}")).unwrap_or_default();

@@ -9,6 +9,7 @@ use super::{Context, calls, process};
 use crate::call::{JUDGE, ROLE_TAG};
 use crate::cli::{LastArgs, LogArgs, LogCommand, LogFormat, LogListArgs, OutArgs, TakeArgs, TextOrJson};
 use crate::error::Error;
+use crate::input;
 use crate::ledger::{self, Alike, Calls, Filter, LedgerWriter, Mode, Row, Store};
 use crate::report::destination::Destination;
 use crate::report::format;
@@ -182,7 +183,7 @@ fn purge_history(context: &Context, before_ms: Option<i64>) -> Result<(), Error>
     let Some(path) = context.settings.dirs.data.as_ref().map(|dir| dir.join(HISTORY)) else { return Ok(()) };
     let failed = |source| Error::Output { target: path.display().to_string(), source };
     let metadata = match fs::metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if input::is_missing(&error) => return Ok(()),
         metadata => metadata.map_err(failed)?,
     };
     if !metadata.is_file() {

@@ -13,11 +13,12 @@ use super::names::addresses;
 use super::{body, proxy, transport};
 use crate::config::Env;
 use crate::error::{Failure, FailureKind};
+use crate::words;
 
 /// The most that is read of a page, in bytes.
 const LARGEST_PAGE: usize = 4 << 20;
 
-/// How long a page may take, with all redirects.
+/// The longest that a page may take, with all redirects.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many redirects are followed.
@@ -52,11 +53,11 @@ fn schemes(address: &Url) -> &'static [&'static str] {
     if address.scheme() == "https" { &["https"] } else { &["http", "https"] }
 }
 
-/// Fetches a text. Nothing but the URL is sent.
+/// Fetches a text. Nothing but the URL is sent. `limit` is that of `--timeout`, which can only shorten the 30 s that a page may take.
 ///
 /// # Errors
-/// The server cannot be reached, refuses, sends more than 4 MiB or something else than text, or takes longer than 30 s.
-pub async fn page(address: &Url, env: &Env) -> Result<Page, Failure> {
+/// The server cannot be reached, refuses, sends more than 4 MiB or something else than text, or takes too long.
+pub async fn page(address: &Url, env: &Env, limit: Option<Duration>) -> Result<Page, Failure> {
     let url = shown(address);
     let wrong = |kind, message: String| Failure::new(kind, format!("cannot fetch {url}: {message}"));
     let reach = Reach::new(address);
@@ -112,8 +113,19 @@ pub async fn page(address: &Url, env: &Env) -> Result<Page, Failure> {
                 .with_advice("download it, and attach the file with -f PATH")
         })
     };
-    let late = || Err(wrong(FailureKind::Timeout, format!("it took longer than {} s", PATIENCE.as_secs())));
-    timeout(PATIENCE, fetch).await.unwrap_or_else(|_| late())
+    let (patience, advice) = patience(limit);
+    timeout(patience, fetch).await.unwrap_or_else(|_| {
+        let message = format!("it took longer than {}", words::limit(patience));
+        Err(wrong(FailureKind::Timeout, message).with_advice(advice))
+    })
+}
+
+/// How long a page may take, and what to do where that is too short.
+fn patience(limit: Option<Duration>) -> (Duration, &'static str) {
+    match limit.filter(|limit| *limit < PATIENCE) {
+        Some(limit) => (limit, "--timeout sets another limit"),
+        None => (PATIENCE, "download it, and attach the file with -f PATH"),
+    }
 }
 
 /// Follows few redirects, and none that gives up encryption or leads a request for the web to this machine.
@@ -271,6 +283,17 @@ mod tests {
         assert!(reach.may_lead(&url("https://wiki.example/x"), &url("https://wiki.example/y")));
         assert!(!reach.may_lead(&url("https://wiki.example/x"), &url("https://b.example/")));
         assert_eq!(reach.allowed("wiki.example", vec![own]), [own]);
+    }
+
+    #[test]
+    fn the_shorter_limit_holds_and_the_advice_is_about_that_one() {
+        let of = |limit: Option<u64>| patience(limit.map(Duration::from_secs));
+        assert_eq!(of(Some(3)), (Duration::from_secs(3), "--timeout sets another limit"));
+        for limit in [None, Some(30), Some(u64::MAX)] {
+            let (patience, advice) = of(limit);
+            assert_eq!(patience, PATIENCE);
+            assert!(!advice.contains("--timeout"), "{advice}");
+        }
     }
 
     #[test]

@@ -134,10 +134,10 @@ impl KeyFile {
         let file = match open_itself(&self.path()) {
             Ok(file) => file,
             Err(error) if input::is_absent(&self.path(), &error) => return Ok(Document::default()),
-            Err(error) => return Err(self.failed("read", &error)),
+            Err(error) => return Err(self.unreadable(&error)),
         };
         let bytes = input::content(&file, MAX_FILE_BYTES, Accept::Files).map(Zeroizing::new);
-        let bytes = bytes.map_err(|error| self.failed("read", &error))?;
+        let bytes = bytes.map_err(|error| self.unreadable(&error))?;
         let text = std::str::from_utf8(&bytes).map_err(|_| self.broken("it is not UTF-8 text"))?;
         // The parser's own words would repeat the line at fault, which may hold a key.
         let document: Document = from_toml(text).map_err(|mistake| {
@@ -154,7 +154,7 @@ impl KeyFile {
     #[cfg(unix)]
     fn check_private(&self, file: &File) -> Result<(), Error> {
         use std::os::unix::fs::MetadataExt;
-        let metadata = file.metadata().map_err(|error| self.failed("read", &error))?;
+        let metadata = file.metadata().map_err(|error| self.unreadable(&error))?;
         let mode = metadata.mode() & 0o777;
         let path = self.path();
         if mode & 0o077 != 0 {
@@ -183,7 +183,7 @@ impl KeyFile {
 
     /// Puts `row` in the place of what was there for `slot`; whether there was something.
     fn replace(&self, slot: &Slot, row: Option<Row>) -> Result<bool, Error> {
-        let failed = |error: io::Error| self.failed("write", &error);
+        let failed = |source| Error::Output { target: self.path().display().to_string(), source };
         private::create_dir(&self.directory).map_err(failed)?;
         let metadata = self.directory.metadata().map_err(failed)?;
         let exposure = private::exposure(&self.directory, &metadata).filter(|_| row.is_some());
@@ -221,8 +221,8 @@ impl KeyFile {
         Ok(existed)
     }
 
-    fn failed(&self, what: &str, error: &io::Error) -> Error {
-        let message = format!("cannot {what} {}", self.path().display());
+    fn unreadable(&self, error: &io::Error) -> Error {
+        let message = format!("cannot read {}", self.path().display());
         Error::shortage(&message, error).unwrap_or_else(|| Error::Key {
             message,
             cause: Some(error.to_string()),

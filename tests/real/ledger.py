@@ -136,6 +136,9 @@ class Ledger(unittest.TestCase):
         result = self.llm("ask", "hi")
         self.answers(result)
         self.assertIn("not recorded", result.stderr)
+        for command in ["log purge --all", "serve key new bot", "serve key revoke bot"]:
+            result = self.llm(*command.split())
+            self.assertEqual((result.returncode, result.stdout), (74, ""), result.stderr)
         self.assertEqual(self.tree(), before)
 
     @as_root
@@ -143,7 +146,7 @@ class Ledger(unittest.TestCase):
         for _ in range(2):
             self.answers(self.llm("ask", "hi"))
         result = self.llm("usage", user=NOBODY)
-        self.assertEqual((result.returncode, result.stdout), (3, ""), result.stderr)
+        self.assertEqual((result.returncode, result.stdout), (74, ""), result.stderr)
         self.data.chmod(0o755)
         for path in self.data.iterdir():
             path.chmod(0o644)

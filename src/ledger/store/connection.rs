@@ -27,10 +27,9 @@ pub(super) fn open_for_reading(path: &Path, immutable: bool) -> rusqlite::Result
 }
 
 pub(super) fn is_unwritable(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::SystemIoFailure)
-    )
+    use ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure};
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ReadOnly | CannotOpen | PermissionDenied | SystemIoFailure | DiskFull))
 }
 
 /// Asks SQLite for a write-ahead log, and returns whether it has one. A network drive has none: SQLite then names the journal

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::ErrorCode;
 
 use super::SCHEMA;
-use super::connection::is_unwritable;
+use super::connection::{is_busy, is_unwritable};
 use crate::error::{Error, Failure, FailureKind};
 use crate::resources;
 
@@ -73,6 +73,18 @@ impl StoreError {
         }
     }
 
+    /// Returns whether the system refuses to read or write the ledger, or another process holds it: nothing is wrong with what is
+    /// in its place.
+    fn is_of_the_system(&self) -> bool {
+        match self {
+            Self::UnreadableLog { .. } | Self::Undeleted { .. } => true,
+            // What has no number of the system is said by this program, of something else in the place of the ledger.
+            Self::Io { source, .. } => source.raw_os_error().is_some(),
+            Self::Sqlite { source, .. } => is_unwritable(source) || is_busy(source),
+            _ => false,
+        }
+    }
+
     /// Returns what caused it, where that says more than the message.
     pub fn cause(&self) -> Option<String> {
         match self {
@@ -118,6 +130,11 @@ impl StoreError {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let (message, cause, advice) = (error.to_string(), error.cause(), error.hint());
+        let of_the_system = error.is_of_the_system();
+        let unusable = |message, cause, hint| match of_the_system {
+            true => Error::Storage { message, cause, hint },
+            false => Error::Config { message, cause, hint },
+        };
         match error {
             StoreError::Unreachable { .. } => {
                 Failure { cause, advice: advice.map(Into::into), ..Failure::new(FailureKind::Network, message) }.into()
@@ -126,9 +143,9 @@ impl From<StoreError> for Error {
             StoreError::Io { source, .. } if Error::is_shortage(&source) => Error::system(message, &source),
             StoreError::Sqlite { source, .. } => match shortage(&source) {
                 Some(shortage) => Error::system(message, &shortage),
-                None => Error::Config { message, cause, hint: advice },
+                None => unusable(message, cause, advice),
             },
-            _ => Error::Config { message, cause, hint: advice },
+            _ => unusable(message, cause, advice),
         }
     }
 }
@@ -141,5 +158,58 @@ fn shortage(error: &rusqlite::Error) -> Option<io::Error> {
         ErrorCode::OutOfMemory => Some(io::ErrorKind::OutOfMemory.into()),
         ErrorCode::CannotOpen | ErrorCode::SystemIoFailure => resources::check_files(FILES).err(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(error: StoreError) -> u8 {
+        Error::from(error).exit_code()
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_no_mistake_of_the_config() {
+        use rusqlite::ffi;
+        let path = Path::new("ledger.db");
+        let of_sqlite = |number| rusqlite::Error::SqliteFailure(ffi::Error::new(number), None);
+        for (number, expected) in [
+            (ffi::SQLITE_FULL, 74),
+            (ffi::SQLITE_IOERR_WRITE, 74),
+            (ffi::SQLITE_READONLY, 74),
+            (ffi::SQLITE_CANTOPEN, 74),
+            (ffi::SQLITE_PERM, 74),
+            (ffi::SQLITE_BUSY, 74),
+            (ffi::SQLITE_NOMEM, 71),
+            (ffi::SQLITE_CORRUPT, 3),
+            (ffi::SQLITE_NOTADB, 3),
+        ] {
+            assert_eq!(code(StoreError::sqlite(path, of_sqlite(number))), expected, "{number}");
+        }
+        let path = path.to_owned();
+        assert_eq!(code(StoreError::io(&path, io::Error::other("it is not a file"))), 3);
+        assert_eq!(code(StoreError::UnreadableLog { path: path.clone() }), 74);
+        assert_eq!(code(StoreError::Undeleted { path: path.clone(), count: 1, cause: String::new() }), 74);
+        assert_eq!(
+            [code(StoreError::Foreign { path: path.clone() }), code(StoreError::Newer { path, found: 99 })],
+            [3, 3]
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_the_system_refuses_of_a_file_is_no_mistake_of_the_config() {
+        use rustix::io::Errno;
+        for (errno, expected) in [
+            (Errno::FBIG, 74),
+            (Errno::NOSPC, 74),
+            (Errno::ROFS, 74),
+            (Errno::NOTDIR, 74),
+            (Errno::ACCESS, 74),
+            (Errno::MFILE, 71),
+        ] {
+            assert_eq!(code(StoreError::io(Path::new("ledger.db"), errno.into())), expected, "{errno:?}");
+        }
     }
 }

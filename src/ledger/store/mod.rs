@@ -20,6 +20,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use self::connection::{is_busy, is_unwritable, open_for_reading, use_log};
 use super::files::{check_dir, has_content, identity, own, private_file, set_aside, with_suffix};
+use crate::input;
 use crate::private;
 
 /// The name of the ledger in the data directory.
@@ -107,10 +108,7 @@ impl Store {
         check_files(&path)?;
         match fs::metadata(&path) {
             Ok(_) => {}
-            // The latter where a part of the path is a file: HOME=/dev/null.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Ok(None);
-            }
+            Err(error) if input::is_missing(&error) => return Ok(None),
             Err(source) => return Err(StoreError::io(&path, source)),
         }
         let sqlite = |error| StoreError::sqlite(&path, error);

@@ -153,7 +153,7 @@ impl Store {
     pub fn clear(&self) -> io::Result<Stats> {
         let stats = self.stats()?;
         match fs::remove_dir_all(&self.dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(error) if !input::is_missing(&error) => Err(error),
             _ => Ok(stats),
         }
     }
@@ -207,7 +207,7 @@ struct StoredFile {
 fn read_dir(dir: &Path) -> io::Result<Vec<io::Result<fs::DirEntry>>> {
     match fs::read_dir(dir) {
         Ok(entries) => Ok(entries.collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) if input::is_missing(&error) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
