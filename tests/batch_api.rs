@@ -857,6 +857,22 @@ fn a_batch_is_given_up_only_if_the_gateway_does_not_have_it_and_not_because_it_c
 }
 
 #[test]
+fn a_key_that_is_refused_with_status_200_is_told_wherever_it_is_while_a_batch_is_collected() {
+    for refused in ["/v1/batches/batch-1", "/v1/files/out/content"] {
+        let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+            (_, path) if path == refused => Reply::json(200, &json!({"success": false, "message": "Invalid API key"})),
+            ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+            ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+            _ => Reply::json(200, &json!({"id": "batch-1", "status": "completed", "output_file_id": "out"})),
+        });
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", rows(1));
+        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        home.llm(["batch", "collect"]).output().exits(4).says("Invalid API key").says("refused the key");
+    }
+}
+
+#[test]
 fn rows_that_cannot_be_used_are_told_when_a_batch_is_handed_over() {
     for (data, code, handed_over) in [
         ("{\"x\":1}\nnot json\n", 1, "2 lines in the output"),

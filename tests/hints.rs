@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Gateway, Home, Reply};
+use crate::support::{Gateway, Home, KEY, Reply};
 
 #[test]
 fn a_mistyped_command_line_is_told_what_was_meant() {
@@ -31,13 +31,26 @@ fn a_mistyped_command_line_is_told_what_was_meant() {
 
 #[test]
 fn a_refusal_with_status_200_is_told_by_commands_that_ask_no_model() {
-    let refusal = json!({"error": {"message": "invalid api key: nobody knows it", "code": 401}}).to_string();
-    let gateway = Gateway::by(move |_| Reply::with_body(200, "application/json", refusal.clone()));
-    let home = Home::with(&gateway);
-    for arguments in [&["key", "test"][..], &["models"], &["doctor"]] {
-        let outcome = home.llm(arguments).output();
-        let said = outcome.exits(4).stdout() + &outcome.stderr();
-        assert!(said.contains("invalid api key: nobody knows it"), "{outcome}");
+    for refusal in [
+        json!({"error": {"message": "Invalid API key: nobody knows it", "code": 401}}),
+        json!({"success": false, "message": "Invalid API key: nobody knows it"}),
+        json!({"code": "InvalidApiKey", "message": "Invalid API key: nobody knows it", "request_id": "x"}),
+    ] {
+        let gateway = Gateway::always(Reply::json(200, &refusal));
+        let home = Home::new().env("CORP_KEY", KEY).config(&format!(
+            "default_gateway = \"corp\"\nmodel = \"m\"\n[gateway.corp]\nbase_url = \"{}\"\nkey_env = [\"CORP_KEY\"]\n\
+             price_provider = \"openrouter\"\n",
+            gateway.base_url()
+        ));
+        home.file("rows.txt", "one\n");
+        let batch = ["batch", "rows.txt", "{{ line }}", "--via", "api", "--out", "out.jsonl"];
+        for arguments in
+            [&["key", "test"][..], &["models"], &["models", "show", "m"], &["doctor"], &["usage", "--check"], &batch]
+        {
+            let outcome = home.llm(arguments).output();
+            let said = outcome.exits(4).stdout() + &outcome.stderr();
+            assert!(said.contains("Invalid API key: nobody knows it") && !said.contains("base_url"), "{outcome}");
+        }
     }
 }
 

@@ -133,6 +133,41 @@ fn a_gateway_that_fails_hides_no_other() {
 }
 
 #[test]
+fn where_every_gateway_fails_each_has_its_line() {
+    let failing = |status, message| Gateway::always(Reply::error(status, message));
+    let (first, second) = (failing(401, "bad key"), failing(500, "out of order"));
+    let home = |second: &Gateway| {
+        let more = format!(
+            "price_provider = \"openrouter\"\n\
+             [gateway.other]\nbase_url = \"{}\"\nkey_env = [\"OTHER_KEY\"]\nprice_provider = \"openrouter\"",
+            second.base_url()
+        );
+        home(&first, &more).env("OTHER_KEY", KEY)
+    };
+    let several = home(&second);
+    let outcome = several.llm(["usage", "--check"]).output();
+    let page = outcome.exits(1).says("hint: the gateway refused the key").stdout();
+    for (gateway, message) in [("corp", "bad key"), ("other", "out of order")] {
+        let has_both = |line: &str| line.contains(gateway) && line.contains(message);
+        assert!(page.lines().any(has_both), "{page}");
+    }
+    let rows = several.llm(["usage", "--check", "-o", "json"]).output().exits(1).json();
+    assert_eq!((&rows[0]["gateway"], &rows[0]["error"]), (&json!("corp"), &json!("bad key")));
+    assert_eq!((&rows[1]["gateway"], &rows[1]["error"]), (&json!("other"), &json!("out of order")));
+    // What they have in common is the exit code.
+    home(&failing(403, "not you")).llm(["usage", "--check", "-o", "csv"]).output().exits(4);
+}
+
+#[test]
+fn a_refused_key_is_no_missing_database() {
+    for (status, body) in [(403, "Forbidden"), (401, "who are you?"), (200, r#"{"message":"Invalid API key"}"#)] {
+        let gateway = Gateway::always(Reply::with_body(status, "application/json", body));
+        let outcome = home(&gateway, "price_list = \"litellm\"").llm(["usage", "--check"]).output();
+        outcome.exits(4).says("hint: the").says("key").never_says("database");
+    }
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused() {
     let home = Home::new();
     home.llm(["usage", "--check", "--by", "model"]).output().exits(2);

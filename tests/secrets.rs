@@ -371,6 +371,24 @@ fn a_proxy_that_cannot_be_reached_is_named_by_its_variable() {
 
 // S14
 #[test]
+fn a_page_says_which_variable_names_the_proxy_that_cannot_be_used() {
+    let home = Home::new().env("LLM_BASE_URL", "http://127.0.0.1:9/v1").env("LLM_API_KEY", KEY);
+    let dead = format!("http://127.0.0.1:{}", closed_port());
+    for (page, variable) in [("http://page.invalid/notes.txt", "http_proxy"), ("https://page.invalid/a", "HTTPS_PROXY")]
+    {
+        let ask = || home.llm(["ask", "-m", "m", "-f", page, "hi"]).env(variable, &dead);
+        ask().output().exits(7).says(&format!("hint: {variable} is set"));
+        ask().env("NO_PROXY", "page.invalid").output().exits(7).never_says(variable);
+        let own = format!("http://127.0.0.1:{}/a", closed_port());
+        home.llm(["ask", "-m", "m", "-f", &own, "hi"]).env(variable, &dead).output().exits(7).never_says(variable);
+    }
+    let asks = Gateway::always(Reply::error(407, "who are you?"));
+    let page = home.llm(["ask", "-m", "m", "-f", "http://page.invalid/a", "hi"]).env("http_proxy", asks.origin());
+    page.output().says("a name and a password, which http_proxy may hold");
+}
+
+// S14
+#[test]
 fn a_proxy_that_makes_no_sense_is_not_passed_by() {
     let home = Home::new().env("LLM_BASE_URL", "https://gateway.invalid/v1").env("LLM_API_KEY", KEY);
     for address in [

@@ -193,6 +193,25 @@ fn a_dead_gateway_hides_no_other() {
 }
 
 #[test]
+fn what_holds_for_several_gateways_is_said_once() {
+    for (status, kept) in [(404, "no list of models"), (401, "`llm doctor -g GATEWAY`")] {
+        let gateway = Gateway::always(Reply::error(status, "not for you"));
+        let table =
+            |n: i32| format!("[gateway.g{n}]\nbase_url = \"{}\"\nkey_env = [\"CORP_KEY\"]\n", gateway.base_url());
+        let tables: String = (0..3).map(table).collect();
+        let home = Home::new().config(&format!("default_gateway = \"g1\"\n{tables}")).env("CORP_KEY", KEY);
+        let outcome = home.llm(["models", "show", "no-such-model"]).output();
+        outcome.says("; the lists of g1, g0, g2 could not be fetched: ").says(kept).never_says("`llm models");
+        assert_eq!(outcome.stderr().matches("not for you").count(), 1, "{outcome}");
+        // What its maker asks for it is shown.
+        let outcome = home.llm(["models", "show", "gpt-4o"]).output();
+        outcome.exits(0).says("g1, g0, g2: their lists could not be fetched: ").never_says("`llm models");
+        // One list that is not there leads to no list either.
+        home.llm(["models", "-g", "g0"]).output().never_says("`llm models");
+    }
+}
+
+#[test]
 fn a_model_that_no_list_has_while_one_could_not_be_fetched_ends_as_that_did() {
     for (status, code) in [(401, 4), (503, 6), (404, 1)] {
         let gateway = Gateway::always(Reply::error(status, "not for you"));

@@ -48,7 +48,7 @@ pub(super) async fn list(gateway: &Gateway, fetch: &impl Fetch, etag: Option<&st
         let url = places.next().unwrap_or_default();
         match fetch.get(&url, etag).await {
             Err(failure) if failure.kind == FailureKind::NotFound && places.peek().is_some() => {}
-            first => break (url, first?),
+            first => break (url, first.map_err(without_list)?),
         }
     };
     if first.status == 304 {
@@ -98,6 +98,16 @@ pub(super) async fn list(gateway: &Gateway, fetch: &impl Fetch, etag: Option<&st
         list.complete = false;
     }
     Ok(Some(list))
+}
+
+/// The failure to fetch a list, with advice that leads to no list.
+fn without_list(failure: Failure) -> Failure {
+    match failure.kind {
+        FailureKind::NotFound => {
+            failure.with_advice("some gateways have no list of models; is the gateway's base_url right?")
+        }
+        _ => failure,
+    }
 }
 
 /// Adds the prices of a second document, where this kind of gateway has one.

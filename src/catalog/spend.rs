@@ -50,10 +50,15 @@ pub async fn statement(gateway: &Gateway, fetch: &impl Fetch) -> Result<Option<S
         Some(Accounts::LiteLlm) => {
             let fetched = fetch.get(&base.at_root("/key/info"), None).await;
             let advice = "LiteLLM keeps accounts only where it has a database";
-            // Where it could not be reached, the failure has its own advice.
-            let advised = |failure: Failure| match failure.status {
-                Some(_) => failure.with_advice(advice),
-                None => failure,
+            // What else goes wrong has another reason, such as the key, and advice of its own.
+            let has_no_accounts = |failure: &Failure| {
+                use FailureKind::{InvalidRequest, NotFound, ServerError, Unavailable};
+                let is_refusal = matches!(failure.kind, NotFound | InvalidRequest | ServerError | Unavailable);
+                is_refusal && failure.status != Some(407)
+            };
+            let advised = |failure: Failure| match has_no_accounts(&failure) {
+                true => failure.with_advice(advice),
+                false => failure,
             };
             litellm(&fetched.map_err(advised)?.body)?
         }

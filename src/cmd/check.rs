@@ -11,7 +11,9 @@ use crate::gateway::Client;
 use crate::ledger::{Calls, Filter};
 use crate::money::Usd;
 use crate::pricing;
+use crate::report::error;
 use crate::report::reconciliation::{self, Account, Line};
+use crate::report::term::say;
 use crate::run::key_name;
 use crate::secret::{AtHand, KeyFile};
 
@@ -20,9 +22,27 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         return Err(Error::usage_hint("--check has no such form", "it can be text, json or csv"));
     }
     let destination = context.destination(args.out.path.as_deref(), None)?;
+    let (accounts, mut errors) = accounts(context, args)?;
+    if accounts.len() == 1
+        && let Some(error) = errors.pop()
+    {
+        return Err(error);
+    }
+    let out = destination.output();
+    destination.write(match args.output.format {
+        UsageFormat::Json => reconciliation::json(&accounts, &out),
+        UsageFormat::Csv => reconciliation::csv(&accounts),
+        _ => reconciliation::text(&accounts, &out),
+    })?;
+    tell_hints(context, &errors);
+    Ok(exit_code(&errors, accounts.len()))
+}
+
+/// What each gateway says of each of its keys, and why some could not be asked.
+fn accounts(context: &Context, args: &UsageArgs) -> Result<(Vec<Account>, Vec<Error>), Error> {
     let gateways = gateways(context, args.filter.gateway.as_deref())?;
     let recorded = calls::shared(context)?;
-    let (mut accounts, mut first_error) = (Vec::new(), None);
+    let (mut accounts, mut errors) = (Vec::new(), Vec::new());
     for gateway in &gateways {
         let chosen = args.filter.key.as_deref();
         for key in keys(context, gateway, chosen) {
@@ -36,23 +56,36 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
             };
             let result = result.map_err(|error| {
                 let message = error.cause().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
-                first_error.get_or_insert(error);
+                errors.push(error);
                 message
             });
             accounts.push(Account { gateway: gateway.name.clone(), key: name, result });
         }
     }
-    if let Some(error) = first_error.take_if(|_| accounts.iter().all(|account| account.result.is_err())) {
-        return Err(error);
+    Ok((accounts, errors))
+}
+
+/// Shows each thing that can be done about the errors once.
+fn tell_hints(context: &Context, errors: &[Error]) {
+    let mut hints: Vec<String> = Vec::new();
+    for hint in errors.iter().filter_map(Error::hint) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
     }
-    let out = destination.output();
-    destination.write(match args.output.format {
-        UsageFormat::Json => reconciliation::json(&accounts, &out),
-        UsageFormat::Csv => reconciliation::csv(&accounts),
-        _ => reconciliation::text(&accounts, &out),
-    })?;
-    // Exit code 8: some of the gateways answered, and others did not.
-    Ok(if first_error.is_some() { 8 } else { 0 })
+    if !context.quiet {
+        say(error::hints(&hints, &context.terminal.stderr));
+    }
+}
+
+/// 8 if some of the accounts could be asked, and others not. Where none could, the code of the errors, if they have the same one.
+fn exit_code(errors: &[Error], accounts: usize) -> u8 {
+    match errors {
+        [] => 0,
+        _ if errors.len() < accounts => 8,
+        [first, others @ ..] if others.iter().all(|error| error.exit_code() == first.exit_code()) => first.exit_code(),
+        _ => 1,
+    }
 }
 
 /// The gateway that is named, or else all that have a key.

@@ -15,6 +15,7 @@ use super::spelling::Spelling;
 use super::streamed::repeated_key;
 use super::words::Words;
 use super::{Client, body, response_headers, transport};
+use crate::adapter::error_body::{self, LARGEST as LARGEST_ERROR};
 use crate::adapter::sse::BOM;
 use crate::adapter::stream::{self, Decoded};
 use crate::adapter::{Adapter, ClientBody, DecodeError, Operation, usage_of, verdict};
@@ -27,8 +28,6 @@ use crate::words::{on_one_line, shortened};
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 /// The largest answer that is no text, in bytes: the vectors of as many inputs as OpenAI takes at once.
 const LARGEST_VECTORS: usize = 128 * 1024 * 1024;
-/// The number of bytes of the body of a failed response that are read.
-pub(super) const LARGEST_ERROR: usize = 64 * 1024;
 /// The number of characters of a body that is not an answer which are shown.
 const EXCERPT: usize = 200;
 
@@ -123,6 +122,9 @@ impl Reading<'_> {
     /// Reads an answer that holds no text of a chat: vectors, a count, the continuation of a text. Of it, usage is read.
     async fn other_answer(&self, body: Vec<u8>, mut response: Response, events: &Events) -> Result<(), Failure> {
         let body = self.rest(body, &mut response, LARGEST_VECTORS).await?;
+        if let Some(failure) = error_body::failure_instead(&body) {
+            return Err(failure);
+        }
         if let Some(usage) = usage_of(&body) {
             // Vectors have no output.
             let output = if self.is_continuation() { usage.output } else { usage.output.or(Some(0)) };

@@ -6,14 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 use reqwest::{RequestBuilder, Response};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::LARGEST_ERROR;
 use super::deadlines::Deadlines;
 use super::{Client, Content, body, request_headers, response_headers, transport};
+use crate::adapter::error_body::{self, LARGEST as LARGEST_ERROR};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
 
@@ -95,8 +92,8 @@ impl Client {
                 Ok(false) => return Err(too_long(&response, max as u64)),
                 Err(error) => return Err(transport::failure(error, self)),
             }
-            if is_failure(&body) {
-                return Err(self.gateway.api.adapter().decode_error(status, &body));
+            if let Some(failure) = error_body::failure_instead(&body) {
+                return Err(failure);
             }
             Ok(Fetched { status, body: self.mask.body(body), etag })
         };
@@ -133,72 +130,28 @@ impl Client {
         to: &mut (dyn Write + Send),
         limits: &Deadlines,
     ) -> Result<(), Failure> {
-        let mut length = 0;
+        let (mut length, mut beginning) = (0, Vec::new());
         loop {
             let until = if length == 0 { limits.first } else { limits.next_piece(Instant::now()) };
             let chunk = timeout_at(until, response.chunk()).await.map_err(|_| limits.exceeded(length > 0))?;
-            let Some(chunk) = chunk.map_err(|error| transport::failure(error, self))? else { return Ok(()) };
+            let Some(chunk) = chunk.map_err(|error| transport::failure(error, self))? else { break };
             length += chunk.len() as u64;
             if length > max {
                 return Err(too_long(&response, max));
+            }
+            // What is longer is no failure.
+            if length <= LARGEST_ERROR as u64 {
+                beginning.extend_from_slice(&chunk);
             }
             to.write_all(&chunk).map_err(|error| {
                 Failure::new(FailureKind::Protocol, "the answer cannot be kept").with_cause(error.to_string())
             })?;
         }
+        let whole = Some(beginning).filter(|beginning| beginning.len() as u64 == length);
+        whole.and_then(|body| error_body::failure_instead(&body)).map_or(Ok(()), Err)
     }
-}
-
-/// Whether a body of success holds an error and nothing that was asked for: some gateways refuse a key with status 200. What has an
-/// id or a name, such as a batch, may hold an error of its own.
-fn is_failure(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Answer<'a> {
-        #[serde(borrow, default)]
-        error: Option<&'a RawValue>,
-        id: Option<IgnoredAny>,
-        name: Option<IgnoredAny>,
-        data: Option<IgnoredAny>,
-        models: Option<IgnoredAny>,
-    }
-    if body.len() > LARGEST_ERROR {
-        return false;
-    }
-    serde_json::from_slice(body).is_ok_and(|answer: Answer<'_>| {
-        let Answer { error, id, name, data, models } = answer;
-        let is_told =
-            error.is_some_and(|error| error.get().starts_with(['{', '"']) && !["\"\"", "{}"].contains(&error.get()));
-        is_told && [id, name, data, models].iter().all(Option::is_none)
-    })
 }
 
 fn too_long(response: &Response, max: u64) -> Failure {
     Failure::new(FailureKind::Protocol, format!("{} holds more than {} MiB", response.url(), max >> 20))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_body_of_success_is_a_failure_if_it_holds_an_error_and_nothing_else() {
-        for body in [
-            r#"{"error":{"message":"invalid api key","code":401}}"#,
-            r#"{"error":"no","data":null}"#,
-            r#"{"type":"error","error":{"type":"authentication_error"},"request_id":"r"}"#,
-        ] {
-            assert!(is_failure(body.as_bytes()), "{body}");
-        }
-        for body in [
-            r#"{"error":null}"#,
-            r#"{"data":[],"error":{"message":"x"}}"#,
-            r#"{"id":"batch_1","error":{"message":"x"}}"#,
-            r#"{"name":"batches/1","done":true,"error":{"code":3}}"#,
-            r#"[{"error":{}}]"#,
-            r#"{"models":[]}"#,
-            "",
-        ] {
-            assert!(!is_failure(body.as_bytes()), "{body}");
-        }
-    }
 }

@@ -27,20 +27,26 @@ pub(super) fn set(client: ClientBuilder, schemes: &[&str], env: &Env) -> Result<
     Ok(client)
 }
 
-/// The environment variable that puts a proxy before this address, if one does.
+/// The environment variable that puts a proxy before this gateway, if one does.
 ///
 /// # Errors
 /// As for [`in_force`].
 pub(super) fn before(base: &BaseUrl, env: &Env) -> Result<Option<&'static str>, Failure> {
-    if base.is_loopback() {
-        return Ok(None);
-    }
+    if base.is_loopback() { Ok(None) } else { before_address(base.as_str(), env) }
+}
+
+/// The same for any address that is asked through proxies.
+///
+/// # Errors
+/// As for [`in_force`].
+pub(super) fn before_address(address: &str, env: &Env) -> Result<Option<&'static str>, Failure> {
     // The client decides by the same rules, whatever the address of the proxy is.
     let rules = Matcher::builder().all("http://proxy").no(exceptions(env)).build();
-    if base.as_str().parse().is_ok_and(|url| rules.intercept(&url).is_none()) {
+    if address.parse().is_ok_and(|url| rules.intercept(&url).is_none()) {
         return Ok(None);
     }
-    Ok(in_force(base.scheme(), env)?.map(|(variable, _)| variable))
+    let scheme = if address.starts_with("https:") { "https" } else { "http" };
+    Ok(in_force(scheme, env)?.map(|(variable, _)| variable))
 }
 
 /// The secrets that a proxy before this address gets: its password, and what is sent for it. The proxy may repeat them.
@@ -112,6 +118,16 @@ const SHORTEST_PASSWORD: usize = 4;
 /// Advice where the proxy that this variable names asks who comes.
 pub(super) fn password(variable: &str) -> String {
     format!("the proxy wants a name and a password, which {variable} may hold: http://NAME:PASSWORD@HOST:PORT")
+}
+
+/// Advice where no connection comes about through the proxy that this variable names.
+pub(super) fn doubted(variable: &str) -> String {
+    format!("{variable} is set: connections go through that proxy; is it right?")
+}
+
+/// Whether a proxy asks who comes, by the cause in lower case of a connection that did not come about.
+pub(super) fn wants_password(cause: &str) -> bool {
+    cause.contains("proxy authorization required")
 }
 
 fn senseless(variable: &str) -> Failure {

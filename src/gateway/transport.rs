@@ -160,7 +160,7 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         // Records and tables have no other words than these.
         failure.message = format!("{}: {wrong}", failure.message);
     }
-    let wants_password = lower.contains("proxy authorization required");
+    let wants_password = proxy::wants_password(&lower);
     if wants_password {
         failure.should_retry = Some(false);
     }
@@ -171,7 +171,7 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     } else if certificate.is_some() {
         certificate.map(Into::into)
     } else if let Some(variable) = client.proxy.filter(|_| error.is_connect()) {
-        Some(format!("{variable} is set: connections go through that proxy; is it right?").into())
+        Some(proxy::doubted(variable).into())
     } else if lower.contains("invalidcontenttype") || lower.contains("corrupt message") {
         Some("the gateway does not seem to speak TLS there: is its base_url https:// by mistake?".into())
     } else if client.gateway.base_url.is_loopback() && error.is_connect() {

@@ -72,13 +72,10 @@ pub async fn page(address: &Url, env: &Env, limit: Option<Duration>) -> Result<P
             .get(address.clone())
             .header("accept", "text/plain, text/markdown, text/*;q=0.9, application/json, */*;q=0.1");
         let broken = |error: reqwest::Error| {
+            let variable = proxy_before(error.url().unwrap_or(address), address, env);
+            let is_connect = error.is_connect();
             let cause = transport::chain(&error.without_url());
-            let is_untrusted = transport::certificate_advice(&cause.to_lowercase()).is_some();
-            let advice = if is_untrusted {
-                "SSL_CERT_FILE names a file of the authorities that are trusted"
-            } else {
-                "is the address right, and is there a network?"
-            };
+            let advice = advice(&cause.to_lowercase(), variable, is_connect);
             wrong(FailureKind::Network, cause).with_advice(advice)
         };
         let mut response = sent.send().await.map_err(broken)?;
@@ -94,7 +91,9 @@ pub async fn page(address: &Url, env: &Env, limit: Option<Duration>) -> Result<P
                 format!(" and redirects to {target}")
             });
             let message = format!("the server answers {status}{}", target.unwrap_or_default());
-            return Err(wrong(kind, message).with_advice("it is fetched without any key"));
+            let variable = proxy_before(response.url(), address, env).filter(|_| status.as_u16() == 407);
+            let advice = variable.map_or_else(|| "it is fetched without any key".to_owned(), proxy::password);
+            return Err(wrong(kind, message).with_advice(advice));
         }
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or_default().to_ascii_lowercase();
@@ -125,6 +124,26 @@ fn patience(limit: Option<Duration>) -> (Duration, &'static str) {
     match limit.filter(|limit| *limit < PATIENCE) {
         Some(limit) => (limit, "--timeout sets another limit"),
         None => (PATIENCE, "download it, and attach the file with -f PATH"),
+    }
+}
+
+/// The environment variable that puts a proxy before an address to which the one that was asked for leads, if one does.
+fn proxy_before(url: &Url, asked: &Url, env: &Env) -> Option<&'static str> {
+    if is_own(asked) {
+        return None;
+    }
+    proxy::before_address(&url.origin().ascii_serialization(), env).ok().flatten()
+}
+
+/// What can be done where a connection broke or did not come about, by the cause in lower case.
+fn advice(cause: &str, proxy: Option<&str>, is_connect: bool) -> String {
+    match proxy {
+        Some(variable) if proxy::wants_password(cause) => proxy::password(variable),
+        _ if transport::certificate_advice(cause).is_some() => {
+            "SSL_CERT_FILE names a file of the authorities that are trusted".to_owned()
+        }
+        Some(variable) if is_connect => proxy::doubted(variable),
+        _ => "is the address right, and is there a network?".to_owned(),
     }
 }
 

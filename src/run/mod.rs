@@ -99,7 +99,7 @@ fn completed(call: &Call, recorder: Recorder, at: Duration, prices: Option<&Prep
 
 /// No further call begins while the prompts of those that run have so many bytes together. Each is in the memory several times: as
 /// it was made, and as it is sent.
-const LARGEST_PROMPTS: usize = 128 << 20;
+const LARGEST_PROMPTS: usize = 64 << 20;
 
 /// What to run.
 pub struct RunSpec<'a> {

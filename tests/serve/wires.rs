@@ -344,6 +344,29 @@ fn usage_that_the_client_did_not_ask_for_is_counted_and_not_shown() {
 }
 
 #[test]
+fn a_failure_with_status_200_instead_of_vectors_or_a_count_is_a_failure() {
+    for (body, status) in [
+        (r#"{"success":false,"message":"Unauthorized, invalid access token"}"#, 502),
+        (r#"{"code":"InvalidApiKey","message":"Invalid API-key provided.","request_id":"x"}"#, 502),
+        (r#"{"error":{"message":"not now","code":503}}"#, 503),
+    ] {
+        for (api, path) in [
+            ("openai-chat", "/v1/embeddings"),
+            ("openai-chat", "/v1/completions"),
+            ("anthropic", "/v1/messages/count_tokens"),
+        ] {
+            let gateway = Gateway::always(Reply::with_body(200, "application/json", body));
+            let home = home(&gateway, api);
+            let server = Server::start(&home, &[]);
+            let asked = r#"{"model":"e","input":["a"],"prompt":"a","messages":[{"role":"user","content":"a"}]}"#;
+            let answer = server.send(&server.key, path, &[], asked);
+            assert_eq!(answer.status, status, "{path}: {}", answer.text());
+            assert_eq!(server.recorded(&home, 1)[0]["status"], "failed", "{path}");
+        }
+    }
+}
+
+#[test]
 fn embeddings_completions_and_counts_go_to_the_gateway_that_has_them() {
     let answer = "{\"data\":[{\"embedding\":[1.0,2e-3]}] , \"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}";
     let gateway = Gateway::always(Reply::with_body(200, "application/json", answer));

@@ -18,6 +18,9 @@ use crate::words::shortened;
 /// The longest message, in characters.
 const MAX_MESSAGE: usize = 500;
 
+/// The longest body of a failure, in bytes. Of a longer one with a status of failure, the beginning is read.
+pub const LARGEST: usize = 64 * 1024;
+
 /// Reads the body of a failed answer. With a status below 400 it is an error inside of an answer, and the status is the
 /// one that the error claims, if any. What looks like a key is masked; control characters are left to the reporter.
 pub fn decode(status: u16, body: &[u8]) -> Failure {
@@ -46,9 +49,34 @@ pub fn decode(status: u16, body: &[u8]) -> Failure {
 pub fn refusal(body: &[u8]) -> Option<Failure> {
     /// What holds answers in some format.
     const ANSWERS: [&str; 5] = ["choices", "content", "candidates", "output", "data"];
-    let fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
-    let is_answer = ANSWERS.iter().any(|name| fields.get(*name).is_some_and(|answer| !answer.is_null()));
+    let is_answer = has_any(&fields(body)?, &ANSWERS);
     Some(decode(200, body)).filter(|failure| failure.kind == FailureKind::Auth && !is_answer)
+}
+
+/// The failure in a body of success that should be something else than an answer of a model, such as a list, a count or vectors: an
+/// error, or a refusal of the key without one. What has an id or a name, such as a batch, may hold an error of its own, and so may
+/// what a batch has for one request.
+pub fn failure_instead(body: &[u8]) -> Option<Failure> {
+    const ASKED_FOR: [&str; 7] = ["id", "name", "data", "models", "choices", "custom_id", "metadata"];
+    if body.len() > LARGEST {
+        return None;
+    }
+    let fields = fields(body).filter(|fields| !has_any(fields, &ASKED_FOR))?;
+    let is_told = match fields.get("error") {
+        Some(Value::Object(error)) => !error.is_empty(),
+        Some(Value::String(error)) => !error.is_empty(),
+        _ => false,
+    };
+    if is_told { Some(decode(200, body)) } else { refusal(body) }
+}
+
+/// The fields of a body that is an object.
+fn fields(body: &[u8]) -> Option<Map<String, Value>> {
+    serde_json::from_slice(body.strip_prefix(sse::BOM).unwrap_or(body)).ok()
+}
+
+fn has_any(fields: &Map<String, Value>, names: &[&str]) -> bool {
+    names.iter().any(|name| fields.get(*name).is_some_and(|value| !value.is_null()))
 }
 
 /// Reads a body of any known shape.

@@ -190,6 +190,41 @@ fn a_refused_key_is_told_in_an_answer_of_success_too() {
 }
 
 #[test]
+fn a_document_is_a_failure_if_it_holds_an_error_or_a_refusal_and_nothing_else() {
+    for (body, kind) in [
+        (r#"{"error":{"message":"invalid api key","code":401}}"#, FailureKind::Auth),
+        (r#"{"error":"no","data":null}"#, FailureKind::ServerError),
+        (r#"{"type":"error","error":{"type":"authentication_error"},"request_id":"r"}"#, FailureKind::Auth),
+        (r#"{"success":false,"message":"Unauthorized, invalid access token"}"#, FailureKind::Auth),
+        (r#"{"code":"InvalidApiKey","message":"Invalid API-key provided.","request_id":"x"}"#, FailureKind::Auth),
+        ("\u{feff} {\"message\":\"Invalid API key\",\"data\":null}", FailureKind::Auth),
+    ] {
+        assert_eq!(failure_instead(body.as_bytes()).map(|failure| failure.kind), Some(kind), "{body}");
+    }
+    for body in [
+        r#"{"error":null}"#,
+        r#"{"error":{}}"#,
+        r#"{"error":""}"#,
+        r#"{"data":[],"error":{"message":"x"}}"#,
+        r#"{"data":[],"message":"Invalid API key"}"#,
+        r#"{"id":"batch_1","error":{"message":"x"}}"#,
+        r#"{"id":"batch_1","errors":{"message":"Invalid API key"}}"#,
+        r#"{"name":"batches/1","done":true,"error":{"code":3}}"#,
+        r#"{"custom_id":"1","error":{"message":"Invalid API key"}}"#,
+        r#"{"metadata":{"key":"1"},"error":{"code":16,"message":"Invalid API key"}}"#,
+        r#"{"choices":[{"text":"a"}],"error":{"message":"x"}}"#,
+        r#"[{"error":{}}]"#,
+        r#"{"models":[]}"#,
+        r#"{"message":"There is nothing here."}"#,
+        r#"{"input_tokens":31}"#,
+        "Invalid API key",
+        "",
+    ] {
+        assert_eq!(failure_instead(body.as_bytes()), None, "{body}");
+    }
+}
+
+#[test]
 fn gemini_tells_in_the_body_when_to_come_back() {
     for (delay, wait) in [
         (r#""39s""#, Some(39_000)),

@@ -23,15 +23,19 @@ pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error>
         Some((gateway, id)) => (Some(gateway.trim()), id.trim()),
         None => (args.to.gateway.as_deref(), args.id.trim()),
     };
-    let (offered, mut unfetched) = match named {
+    let (offered, unfetched) = match named {
         Some(name) => (of_one_gateway(context, name, args)?, Vec::new()),
         None => of_all_gateways(context, args)?,
     };
     let shown = shown(context, id, &offered);
+    let mut unfetched = grouped(unfetched);
     if shown.listings.is_empty() && (named.is_some() || shown.list_price.is_none()) {
         // A list that was fetched before stands for one that could not be fetched now, and a name that is nearly right was meant.
-        let is_missing = |(name, _): &(String, Failure)| offered.iter().all(|(gateway, _)| gateway.name != *name);
-        let missing = unfetched.iter().position(is_missing).filter(|_| suggestion(id, &offered).is_none());
+        let is_missing = |name: &String| offered.iter().all(|(gateway, _)| gateway.name != *name);
+        let missing = unfetched
+            .iter()
+            .position(|(names, _)| names.iter().any(is_missing))
+            .filter(|_| suggestion(id, &offered).is_none());
         let first = missing.map(|first| unfetched.remove(first));
         tell_unfetched(context, &unfetched);
         return Err(first.map_or_else(|| not_found(context, id, named, &offered), |first| maybe_unfetched(id, first)));
@@ -171,12 +175,28 @@ fn fetch_all(lists: &Lists<'_>, to_fetch: Vec<ToFetch>) -> Result<(Offered, Unfe
     Ok((offered, unfetched))
 }
 
-fn tell_unfetched(context: &Context, unfetched: &Unfetched) {
-    let mut remarks = Remarks::default();
+/// What went wrong, each with the names of all gateways at which it did.
+fn grouped(unfetched: Unfetched) -> Vec<(Vec<String>, Failure)> {
+    let mut groups: Vec<(Vec<String>, Failure)> = Vec::new();
     for (gateway, failure) in unfetched {
-        remarks.add(format!("the list could not be fetched: {}", failure.with_its_advice()), gateway);
+        let is_same = |known: &Failure| known.kind == failure.kind && known.message == failure.message;
+        let Some((names, known)) = groups.iter_mut().find(|(_, known)| is_same(known)) else {
+            groups.push((vec![gateway], failure));
+            continue;
+        };
+        names.push(gateway);
+        if known.advice != failure.advice {
+            known.advice = Some("`llm doctor -g GATEWAY` says for each what can be done".into());
+        }
     }
-    remarks.tell(context);
+    groups
+}
+
+fn tell_unfetched(context: &Context, unfetched: &[(Vec<String>, Failure)]) {
+    for (gateways, failure) in unfetched {
+        let what = if gateways.len() > 1 { "their lists" } else { "the list" };
+        context.notice(&format!("{}: {what} could not be fetched: {}", gateways.join(", "), failure.with_its_advice()));
+    }
 }
 
 /// Shows the notices about lists: what went wrong when they were read, and their age.
@@ -272,8 +292,10 @@ fn in_no_list(id: &str) -> String {
     format!("no gateway's list that is known here has a model {id}")
 }
 
-/// The error where the model may be in a list that could not be fetched.
-fn maybe_unfetched(id: &str, (gateway, failure): (String, Failure)) -> Error {
-    let message = format!("{}; the list of {gateway} could not be fetched: {}", in_no_list(id), failure.message);
+/// The error where the model may be in lists that could not be fetched.
+fn maybe_unfetched(id: &str, (gateways, failure): (Vec<String>, Failure)) -> Error {
+    let what = if gateways.len() > 1 { "the lists" } else { "the list" };
+    let gateways = gateways.join(", ");
+    let message = format!("{}; {what} of {gateways} could not be fetched: {}", in_no_list(id), failure.message);
     Error::from(Failure { message, ..failure })
 }
