@@ -24,6 +24,10 @@ pub struct PipelineSchedule {
     failed: BTreeMap<usize, &'static str>,
 }
 
+/// As many bytes of prompts are kept from the beginning to the end of a run. Those that are longer together are made again when
+/// they are sent.
+const MOST_KEPT: usize = 64 << 20;
+
 /// Makes the requests of the steps.
 #[derive(Debug)]
 struct Prompts {
@@ -46,6 +50,7 @@ impl PipelineSchedule {
     /// The prompt of a step that needs no other step cannot be made.
     pub fn new(steps: Vec<ResolvedStep>, mut calls: Vec<Call>, base: &Arc<Request>) -> Result<Self, BadStep> {
         let prompts = Prompts::new(steps, base);
+        let mut kept = 0;
         for (place, call) in calls.iter_mut().enumerate() {
             call.role = CallRole::Step;
             call.label = Some(prompts.steps[place].step.name.clone());
@@ -59,6 +64,8 @@ impl PipelineSchedule {
             }
             let is_first = prompts.steps[place].needs.is_empty();
             let prompt = is_first.then(|| prompts.texts(place)).transpose().map_err(|error| (place, error))?;
+            kept += prompt.as_ref().map_or(0, |texts| texts.prompt.len());
+            let prompt = prompt.filter(|_| kept <= MOST_KEPT);
             call.request = Arc::new(prompts.request(place, prompt));
         }
         Ok(Self { prompts, waiting: calls.into_iter().map(Some).collect(), failed: BTreeMap::new() })
@@ -69,7 +76,8 @@ impl PipelineSchedule {
         self.prompts.values.get(INPUT).map_or("", String::as_str)
     }
 
-    /// The calls that are not made yet, in order. The request of a call that waits for others has no prompt.
+    /// The calls that are not made yet, in order. The request of a call that waits for others has no prompt, nor has one that would
+    /// take too much memory.
     pub fn calls(&self) -> Vec<Call> {
         self.waiting.iter().flatten().cloned().collect()
     }
