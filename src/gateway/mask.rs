@@ -17,7 +17,7 @@ use self::forms::{Forms, apart, large_part, shortened};
 use super::json_text::strings;
 use crate::adapter::mask_keys;
 use crate::call::Meta;
-use crate::chat::{FinishReason, StreamEvent};
+use crate::chat::{FinishReason, StreamEvent, decode_base64};
 use crate::config::Gateway;
 use crate::error::Failure;
 
@@ -73,7 +73,14 @@ impl Mask {
         let is_secret = |name: &str| SECRET_HEADERS.iter().any(|part| name.to_ascii_lowercase().contains(part));
         let headers = gateway.headers.iter().filter(|(name, _)| is_secret(name));
         let values = headers.map(|(_, value)| without_scheme(value).trim());
-        let values = values.flat_map(|value| std::iter::once(value).chain(parts_of_header(value)));
+        let values: Vec<&str> = values.flat_map(|value| std::iter::once(value).chain(parts_of_header(value))).collect();
+        // `Basic` has a name and a password in base64.
+        let basic = values.iter().filter_map(|value| String::from_utf8(decode_base64(value)?).ok());
+        let passwords: Vec<String> = basic
+            .filter_map(|pair| Some(pair.split_once(':')?.1.to_owned()))
+            .filter(|text| text.len() >= LONG)
+            .collect();
+        let values = values.into_iter().chain(passwords.iter().map(String::as_str));
         let all = key.map(ExposeSecret::expose_secret).into_iter().chain(values);
         let all: Vec<&str> = all.filter(|secret| !secret.is_empty()).collect();
         let long = all.iter().filter(|secret| secret.len() >= LONG);

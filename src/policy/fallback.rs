@@ -182,6 +182,16 @@ pub(super) fn reason_to_stop(failure: &Failure, has_output: bool) -> Option<&'st
     }
 }
 
+/// The failure of this choice. Where its request was never sent, the record names a model before it, so the message names its own.
+fn named(failure: Failure, choice: &Choice, call: &Call) -> Failure {
+    let is_sent = !matches!(failure.kind, FailureKind::NoKey | FailureKind::Refused);
+    if is_sent || choice.target == *call.target() {
+        return failure;
+    }
+    let name = choice.target.name_among(call.targets());
+    Failure { message: format!("{name}: {}", failure.message), ..failure }
+}
+
 impl<S: Service> Service for Fallback<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let deadline = deadline::after(call.limits.timeout);
@@ -207,7 +217,9 @@ impl<S: Service> Service for Fallback<S> {
                 }
                 Err(failure) => failure,
             };
-            let Some(next) = self.next(choice, &failure, &mut left).await? else { return Err(failure) };
+            let Some(next) = self.next(choice, &failure, &mut left).await? else {
+                return Err(named(failure, choice, call));
+            };
             choice = next;
             events.emit(Event::Fallback { to: choice.target.clone(), cause: failure }).await?;
         }
@@ -292,6 +304,15 @@ mod tests {
             assert!(notices.len() == 2 && notices[0].starts_with("b is not tried: "), "{notices:?}");
             assert!(notices[0].contains(why), "{notices:?}");
             assert_eq!(gateway.asked(), ["a"]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_of_what_was_never_sent_names_its_model() {
+        for (kind, message) in [(FailureKind::NoKey, "b: "), (FailureKind::NotFound, "")] {
+            let gateway = Canned::new([("a", vec![Reply::status(503)]), ("b", vec![Reply::kind(kind)])]);
+            let failure = run(&fallback(gateway, &[]), &call(&["a", "b"])).await.0.expect_err("no answer");
+            assert_eq!(failure.message.starts_with("b: "), !message.is_empty(), "{failure}");
         }
     }
 

@@ -194,6 +194,14 @@ fn each_long_part_of_a_secret_header_is_a_secret() {
 }
 
 #[test]
+fn the_password_of_basic_is_a_secret_by_itself() {
+    let value = format!("Basic {}", STANDARD_NO_PAD.encode("user:a-long-password"));
+    let headers = std::collections::BTreeMap::from([("Authorization".to_owned(), value)]);
+    let mask = Mask::new(&Gateway { headers, ..crate::secret::testing::gateway("g") }, None);
+    assert_eq!(mask.message("user and a-long-password"), "user and ***");
+}
+
+#[test]
 fn all_that_a_gateway_says_is_masked_but_the_answer() {
     let mask = mask(KEY);
     let text = || KEY.to_owned();
