@@ -68,7 +68,9 @@ pub fn cost(cost: Cost) -> String {
 
 /// A sum, with `≥` where a part of it is unknown, else with `~` where a part of it is computed.
 pub fn total_cost(total: TotalCost) -> String {
-    total.usd.map_or_else(|| UNKNOWN.to_owned(), |usd| money(usd, total.computed, total.unknown > 0))
+    // That it is more than nothing says nothing.
+    let known = total.usd.filter(|usd| *usd > Usd::ZERO || total.unknown == 0);
+    known.map_or_else(|| UNKNOWN.to_owned(), |usd| money(usd, total.computed, total.unknown > 0))
 }
 
 fn money(usd: Usd, computed: bool, partial: bool) -> String {
@@ -107,6 +109,7 @@ mod tests {
         assert_eq!(shown(1, false), "≥$0.0021");
         assert_eq!(shown(2, true), "≥$0.0021");
         assert_eq!(total_cost(TotalCost::default()), "–");
+        assert_eq!(total_cost(TotalCost { usd: Some(Usd::ZERO), unknown: 1, computed: false }), "–");
         assert_eq!(cost(Cost::new(Usd::ZERO, CostOrigin::Reported)), "$0.00");
         let partial = Cost { partial: true, ..Cost::new(Usd::ZERO, CostOrigin::Table) };
         assert_eq!(cost(partial), "≥$0.00");
