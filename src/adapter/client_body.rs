@@ -45,6 +45,11 @@ pub struct ClientBody {
     headers: Vec<(String, String)>,
 }
 
+/// Whether this field holds the request of which Gemini counts the tokens.
+fn is_counted_request(name: &str) -> bool {
+    is_same_field(name, "generateContentRequest")
+}
+
 /// A field of the body's object, with the place of its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Field {
@@ -81,7 +86,7 @@ impl ClientBody {
             let (model, method) = gemini::model_and_method(path)?;
             let is_its_name = |name: &str| name.strip_prefix("models/").unwrap_or(name) == model;
             let is_other = |field: &Field| {
-                let is_request = is_same_field(&field.name, "generateContentRequest");
+                let is_request = is_counted_request(&field.name);
                 if field.name != "model" && !is_request {
                     return false;
                 }
@@ -164,17 +169,47 @@ impl ClientBody {
             Api::Gemini => (gemini::path(model, &self.path), format!("models/{}", model.trim_start_matches("models/"))),
             _ => (self.path.clone(), model.to_owned()),
         };
-        let name = Value::from(name).to_string();
-        let named = self.fields.iter().filter(|field| field.name == "model").map(|field| field.value.clone());
-        let mut body = Vec::with_capacity(self.bytes.len() + name.len());
+        let name = Value::from(name);
+        let named = self.fields.iter().filter_map(|field| {
+            let value = match &*field.name {
+                "model" => name.clone(),
+                _ => self.with_model(field, &name)?,
+            };
+            Some((field.value.clone(), value.to_string()))
+        });
+        let mut body = Vec::with_capacity(self.bytes.len() + 64);
         let mut done = 0;
-        for place in named {
+        for (place, value) in named {
             body.extend_from_slice(&self.bytes[done..place.start]);
-            body.extend_from_slice(name.as_bytes());
+            body.extend_from_slice(value.as_bytes());
             done = place.end;
         }
         body.extend_from_slice(&self.bytes[done..]);
         WireRequest { path, body }
+    }
+
+    /// The request in a field of Gemini's token counting, if it names a model, with this one in its place.
+    fn with_model(&self, field: &Field, name: &Value) -> Option<Value> {
+        if self.api != Api::Gemini || !is_counted_request(&field.name) {
+            return None;
+        }
+        let mut request: Map<String, Value> = serde_json::from_slice(&self.bytes[field.value.clone()]).ok()?;
+        *request.get_mut("model").filter(|model| !model.is_null())? = name.clone();
+        Some(Value::Object(request))
+    }
+
+    /// Whether the client may want several answers at once.
+    pub fn wants_several(&self) -> bool {
+        let counts = ["n", "best_of", "candidateCount"];
+        let is_count = |name: &str| counts.iter().any(|count| is_same_field(count, name));
+        let is_several = |value: &Value| !value.is_null() && value.as_u64() != Some(1);
+        let at_top = self.fields.iter().filter(|field| is_count(&field.name));
+        at_top
+            .map(|field| serde_json::from_slice(&self.bytes[field.value.clone()]).unwrap_or_default())
+            .any(|value| is_several(&value))
+            || self
+                .settings()
+                .is_some_and(|(_, settings)| settings.iter().any(|(name, value)| is_count(name) && is_several(value)))
     }
 
     /// Whether the body has a field of this name, at the top or among the settings of Gemini's format.

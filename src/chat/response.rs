@@ -76,9 +76,15 @@ impl Response {
             () if self.tool_calls.iter().any(is_cut) => Calls::Cut,
             () if !self.tool_calls.is_empty() => Calls::Whole,
             () if self.missing.is_some() => Calls::Formless,
-            () if self.text.is_empty() && self.reasoning.is_empty() => Calls::Nothing,
+            () if self.is_empty() => Calls::Nothing,
             () => Calls::None,
         }
+    }
+
+    /// Whether nothing of an answer has come.
+    fn is_empty(&self) -> bool {
+        let has_none = self.reasoning_signature.is_none() && self.logprobs.is_empty();
+        self.text.is_empty() && self.reasoning.is_empty() && has_none
     }
 
     /// Adds one event to the answer.

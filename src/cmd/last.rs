@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, args: &LastArgs) -> Result<u8, Error> {
             "--log full, or `log = \"full\"` in the config, keeps prompts and answers",
         )
     })?;
-    let is_cut = row.status == Status::Truncated;
+    let is_cut = matches!(row.status, Status::Truncated | Status::Interrupted);
     let text = match &args.take.extract {
         None => answer.text.clone(),
         Some(language) => block(&answer.text, language).map_err(|error| match error {

@@ -11,6 +11,7 @@ use reqwest::header::CONTENT_TYPE;
 use tokio::time::timeout_at;
 
 use super::deadlines::Deadlines;
+use super::mask::Mask;
 use super::spelling::Spelling;
 use super::streamed::repeated_key;
 use super::words::Words;
@@ -68,6 +69,12 @@ impl Reading<'_> {
         self.passed.is_none_or(|body| body.operation() == Operation::Generate)
     }
 
+    /// Whether an answer of which nothing has come is nothing to whoever asked. Of several that were asked for, only the first is
+    /// read here.
+    pub(super) fn wants_one(&self) -> bool {
+        self.passed.is_none_or(|body| !body.wants_several())
+    }
+
     /// Whether the answer is the continuation of a text.
     fn is_continuation(&self) -> bool {
         self.passed.is_some_and(|body| body.operation() == Operation::Complete)
@@ -112,8 +119,8 @@ impl Reading<'_> {
         events.forward(&mut told).await?;
         let failed = |kind| outcome.as_ref().is_err_and(|failure| failure.kind == kind);
         // Another model can still be asked.
-        let is_void = calls == Calls::Nothing && failed(FailureKind::ContentFilter);
-        if has_end && !failed(FailureKind::Protocol) {
+        let is_void = self.wants_one() && calls == Calls::Nothing && failed(FailureKind::ContentFilter);
+        if has_end && !(self.wants_one() && failed(FailureKind::Protocol)) {
             self.pass(body, &response, if is_void { Told::End } else { Told::Answer }, events).await?;
         }
         outcome
@@ -156,7 +163,7 @@ impl Reading<'_> {
             if spelling.is_split() {
                 return Err(repeated_key());
             }
-            let content_type = content_type(response).map(Arc::from);
+            let content_type = content_type(response, &self.client.mask);
             events.emit(Event::Bytes { bytes: bytes.into(), content_type, told }).await?;
         }
         Ok(())
@@ -229,8 +236,10 @@ impl Reading<'_> {
 }
 
 /// The media type of a response.
-pub(super) fn content_type(response: &Response) -> Option<&str> {
-    response.headers().get(CONTENT_TYPE)?.to_str().ok()
+pub(super) fn content_type(response: &Response, mask: &Mask) -> Option<Arc<str>> {
+    let mut media_type = response.headers().get(CONTENT_TYPE)?.to_str().ok()?.to_owned();
+    mask.name(&mut media_type);
+    Some(media_type.into())
 }
 
 /// The beginning of a body as text.

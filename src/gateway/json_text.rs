@@ -17,6 +17,25 @@ pub(super) fn end_of_string(line: &[u8], start: usize) -> usize {
     line.len()
 }
 
+/// The fields that hold pieces of an answer, or nothing but padding. Their text is the user's own and stays as it is.
+const TEXTS: [&[u8]; 10] = [
+    b"content",
+    b"text",
+    b"delta",
+    b"arguments",
+    b"partial_json",
+    b"thinking",
+    b"reasoning",
+    b"reasoning_content",
+    b"refusal",
+    b"obfuscation",
+];
+
+/// Whether a field of this name holds a piece of an answer.
+pub(super) fn holds_text(field: &[u8]) -> bool {
+    TEXTS.contains(&field)
+}
+
 /// Where the strings stand, with their quotes. One that has no end is none.
 pub(super) fn strings(json: &str) -> impl Iterator<Item = Range<usize>> {
     let bytes = json.as_bytes();

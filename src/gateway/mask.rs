@@ -72,8 +72,9 @@ impl Mask {
     pub(super) fn new(gateway: &Gateway, key: Option<&SecretString>) -> Self {
         let is_secret = |name: &str| SECRET_HEADERS.iter().any(|part| name.to_ascii_lowercase().contains(part));
         let headers = gateway.headers.iter().filter(|(name, _)| is_secret(name));
-        let values = headers.map(|(_, value)| without_scheme(value).trim());
-        let values: Vec<&str> = values.flat_map(|value| std::iter::once(value).chain(parts_of_header(value))).collect();
+        let values = headers.map(|(name, value)| (name.eq_ignore_ascii_case("cookie"), without_scheme(value).trim()));
+        let parts = |(is_cookie, value)| std::iter::once(value).chain(parts_of_header(value, is_cookie));
+        let values: Vec<&str> = values.flat_map(parts).collect();
         // `Basic` has a name and a password in base64.
         let basic = values.iter().filter_map(|value| String::from_utf8(decode_base64(value)?).ok());
         let passwords: Vec<String> = basic
@@ -131,9 +132,12 @@ impl Mask {
         let mut kept = 0;
         for place in strings(json).filter(|place| json[place.clone()].contains('\\')) {
             let Ok(meant) = serde_json::from_str::<String>(&json[place.clone()]) else { continue };
-            let own = self.masked(&meant, LONG);
-            let inner = || nested.checked_sub(1).and_then(|nested| self.masked_strings(&meant, nested));
-            if let Some(text) = own.or_else(inner) {
+            // JSON in it stays JSON.
+            let is_json = meant.trim_start().starts_with(['{', '[']);
+            let own = self.masked_in(&meant, LONG, if is_json { Place::Json } else { Place::Text });
+            let known = own.as_deref().unwrap_or(&meant);
+            let inner = nested.checked_sub(1).and_then(|nested| self.masked_strings(known, nested));
+            if let Some(text) = inner.or(own) {
                 let masked: &mut String = masked.get_or_insert_default();
                 masked.push_str(&json[kept..place.start]);
                 masked.push_str(&serde_json::Value::String(text).to_string());
@@ -303,15 +307,16 @@ fn whole_characters(text: &str, range: &Range<usize>) -> Range<usize> {
 
 /// The value of a header without `Bearer` and the like before it, which are no secrets.
 fn without_scheme(value: &str) -> &str {
-    let is_scheme = |word: &str| word.len() < LONG && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_word = |word: &str| word.len() < LONG && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_scheme = |word: &str| is_word(word) || word.contains("-SHA");
     value.split_once(' ').filter(|(word, _)| is_scheme(word)).map_or(value, |(_, value)| value)
 }
 
 /// The long parts of a header's value, such as the values of cookies, each of which may be a secret.
-fn parts_of_header(value: &str) -> impl Iterator<Item = &str> {
-    let parts = value.split([' ', ';', ',']).map(|part| match part.split_once('=') {
-        // What base64 ends with names nothing.
-        Some((_, value)) if !value.trim_matches('=').is_empty() => value,
+fn parts_of_header(value: &str, is_cookie: bool) -> impl Iterator<Item = &str> {
+    let parts = value.split([' ', ';', ',']).map(move |part| match part.split_once('=') {
+        // What base64 ends with names nothing, but a cookie may be empty.
+        Some((_, value)) if is_cookie || !value.trim_matches('=').is_empty() => value,
         _ => part,
     });
     let parts = parts.map(|part| part.trim_matches(['"', '=']));

@@ -8,7 +8,7 @@ use memchr::{memchr, memrchr, memrchr_iter};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::json_text::end_of_string;
+use super::json_text::{end_of_string, holds_text};
 use super::mask::Mask;
 use super::spelling::Spelling;
 use crate::adapter::ClientBody;
@@ -33,10 +33,10 @@ pub(super) struct Relay<'a> {
 }
 
 impl<'a> Relay<'a> {
-    pub(super) fn new(mask: &'a Mask, body: &ClientBody, content_type: Option<&str>) -> Self {
+    pub(super) fn new(mask: &'a Mask, body: &ClientBody, content_type: Option<Arc<str>>) -> Self {
         Self {
             mask,
-            content_type: content_type.map(Arc::from),
+            content_type,
             usage: body.hides_usage().then(UsageFilter::default),
             undecided: BytesMut::new(),
             boundary: None,
@@ -206,20 +206,6 @@ impl MaskedLines {
 /// So many kinds of lines are recognized.
 const KINDS: usize = 4;
 
-/// The fields that hold pieces of an answer, or nothing but padding. Their text is the user's own and stays as it is.
-const TEXTS: [&[u8]; 10] = [
-    b"content",
-    b"text",
-    b"delta",
-    b"arguments",
-    b"partial_json",
-    b"thinking",
-    b"reasoning",
-    b"reasoning_content",
-    b"refusal",
-    b"obfuscation",
-];
-
 /// Adds what of a line is neither the text of an answer nor a number.
 fn envelope(line: &[u8], out: &mut Vec<u8>) {
     let mut field: &[u8] = b"";
@@ -234,7 +220,7 @@ fn envelope(line: &[u8], out: &mut Vec<u8>) {
         if is_name {
             field = string;
         }
-        if is_name || !TEXTS.contains(&field) {
+        if is_name || !holds_text(field) {
             out.push(b'"');
             out.extend_from_slice(string);
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::json_text::end_of_string;
+use super::json_text::{end_of_string, holds_text};
 use super::mask::{LONG, Mask, Rest, SHORTEST_PART};
 use crate::adapter::sse::BOM;
 
@@ -60,9 +60,9 @@ enum Next {
 }
 
 impl Beginning {
-    /// What a text ends with that may be the beginning of a secret.
-    fn at_end(mask: &Mask, text: &[u8]) -> Option<Self> {
-        if let Some(letters) = mask.masked_at_end(text) {
+    /// What a text ends with that may be the beginning of a secret. Parts of one may stay in it as they are where `is_answer`.
+    fn at_end(mask: &Mask, text: &[u8], is_answer: bool) -> Option<Self> {
+        if let Some(letters) = mask.masked_at_end(text).filter(|_| !is_answer) {
             return Some(Self { letters: letters.to_vec(), told: 0, is_masked: true });
         }
         let told = mask.open_at_end(text);
@@ -70,10 +70,10 @@ impl Beginning {
     }
 
     /// How this goes on in the text that comes next.
-    fn next(&self, mask: &Mask, text: &[u8]) -> Next {
+    fn next(&self, mask: &Mask, text: &[u8], is_answer: bool) -> Next {
         let Some(rest) = mask.rest(&self.letters, text) else { return Next::Other };
         let part = if let Rest::Whole(length) = rest { &text[..length] } else { text };
-        let is_large = mask.is_large_part(part);
+        let is_large = !is_answer && mask.is_large_part(part);
         let told = self.told + if is_large { 0 } else { part.len() };
         let is_masked = self.is_masked || is_large;
         match rest {
@@ -172,13 +172,13 @@ impl Spelling {
             return;
         }
         for open in &mut self.names {
-            match open.beginning.next(mask, name) {
+            match open.beginning.next(mask, name, false) {
                 Next::Split => self.is_split = true,
                 Next::More(beginning) => *open = OpenName { beginning, age: 0 },
                 Next::Other => open.age += 1,
             }
         }
-        let Some(beginning) = Beginning::at_end(mask, name) else { return };
+        let Some(beginning) = Beginning::at_end(mask, name, false) else { return };
         if self.names.iter().any(|open| open.beginning.letters == beginning.letters) {
             return;
         }
@@ -196,11 +196,12 @@ impl Spelling {
             return;
         }
         let before = known.map(|known| self.open.swap_remove(known).beginning);
-        let next = before.map_or(Next::Other, |before| before.next(mask, string));
+        let is_answer = holds_text(field);
+        let next = before.map_or(Next::Other, |before| before.next(mask, string, is_answer));
         self.is_split |= matches!(next, Next::Split);
         let beginning = match next {
             Next::More(beginning) => Some(beginning),
-            Next::Split | Next::Other => Beginning::at_end(mask, string),
+            Next::Split | Next::Other => Beginning::at_end(mask, string, is_answer),
         };
         let open = |beginning| Open { field: field.to_vec(), place: place.to_vec(), beginning };
         self.open.extend(beginning.map(open));
@@ -369,9 +370,24 @@ mod tests {
             (&[2..14, 14..19], false),
             (&[1..13, 13..19], true),
         ] {
-            for form in [r#"{"text":"@"}"#, r#"{"x":{"@":1}}"#] {
+            for form in [r#"{"id":"@"}"#, r#"{"x":{"@":1}}"#] {
                 let events: Vec<String> = pieces.iter().map(|piece| form.replace('@', &KEY[piece.clone()])).collect();
                 let mut spelling = spelling(events.iter().map(String::as_str));
+                spelling.end();
+                assert_eq!(spelling.is_split(), is_split, "{pieces:?} {form}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_for_masked_in_the_text_of_an_answer() {
+        for (pieces, is_split) in
+            [(&[0..14, 14..19][..], true), (&[0..5, 5..19], true), (&[0..14], true), (&[0..11], false)]
+        {
+            for form in [r#"{"choices":[{"text":"@"}]}"#, r#"{"choices":[{"index":1,"delta":{"content":"@"}}]}"#] {
+                let events: Vec<String> = pieces.iter().map(|piece| form.replace('@', &KEY[piece.clone()])).collect();
+                let mut spelling = spelling(events.iter().map(String::as_str));
+                assert!(pieces.len() > 1 || spelling.is_open(0), "{form}");
                 spelling.end();
                 assert_eq!(spelling.is_split(), is_split, "{pieces:?} {form}");
             }

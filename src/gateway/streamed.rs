@@ -50,7 +50,8 @@ impl Reading<'_> {
         words: &mut Words<'_>,
         unsent: &mut Unsent<'_>,
     ) -> Result<(), Failure> {
-        let mut relay = self.passed.map(|body| Relay::new(&self.client.mask, body, content_type(&response)));
+        let mut relay =
+            self.passed.map(|body| Relay::new(&self.client.mask, body, content_type(&response, &self.client.mask)));
         let mut stream = Stream::new(self.adapter);
         let mut decoded = Vec::new();
         let mut limit = StreamLimit::new(self.deadlines);
@@ -68,13 +69,14 @@ impl Reading<'_> {
                 if words.is_split() || relay.has_split_secret() {
                     return Err(stream.broken_by(repeated_key()));
                 }
-                let is_decided = limit.spoke || stream.finished() && !stream.is_void();
-                if is_decided || !self.is_generated() || (flow.is_ok() && arrived >= release) {
+                let is_decided = limit.spoke || stream.finished() && !self.is_void(&stream);
+                let is_late = flow.is_ok() && arrived >= release && !self.is_void(&stream);
+                if is_decided || is_late || !self.is_generated() {
                     relay.open();
                 }
                 // What ends with the beginning of a key is passed on once it has gone on otherwise.
                 if !words.is_open() {
-                    relay.take(told(&stream)).for_each(|event| unsent.push(arrived, event));
+                    relay.take(self.told(&stream)).for_each(|event| unsent.push(arrived, event));
                 }
             }
             match flow? {
@@ -113,11 +115,13 @@ impl Reading<'_> {
             }
             unsent.send().await?;
             // The answer may have come to its end in an event without a line end. Only what filters say is an answer by itself.
-            if stream.finished() && !outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::Protocol) {
+            let has_none =
+                self.wants_one() && outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::Protocol);
+            if stream.finished() && !has_none {
                 relay.open();
             }
             let is_told = stream.has_reported_failure();
-            let told = told(&stream);
+            let told = self.told(&stream);
             relay_rest(&mut relay, response).await;
             relay.end(outcome.is_err() && !stream.finished() && !is_told);
             if relay.has_split_secret() {
@@ -127,14 +131,19 @@ impl Reading<'_> {
         }
         outcome
     }
-}
 
-/// What the bytes of this stream tell their client.
-fn told(stream: &Stream) -> Told {
-    match () {
-        () if stream.has_reported_failure() => Told::Failure,
-        () if stream.is_void() => Told::End,
-        () => Told::Answer,
+    /// Whether the gateway ended the stream before anything of an answer came.
+    fn is_void(&self, stream: &Stream) -> bool {
+        self.wants_one() && stream.is_void()
+    }
+
+    /// What the bytes of this stream tell their client.
+    fn told(&self, stream: &Stream) -> Told {
+        match () {
+            () if stream.has_reported_failure() => Told::Failure,
+            () if self.is_void(stream) => Told::End,
+            () => Told::Answer,
+        }
     }
 }
 

@@ -18,7 +18,8 @@ pub(crate) use probed::findings;
 pub use schedule::{Calls, Schedule, Step};
 pub(crate) use single::Single;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::call::{Call, Event, RunEvent, Service, Target};
+use crate::call::{Call, Event, Role, RunEvent, Service, Target};
 use crate::engine::Engine;
 use crate::error::{Error, Failure, FailureKind, SIGPIPE};
 use crate::ledger::{Circumstances, Records, Row, Turn};
@@ -97,9 +98,12 @@ fn completed(call: &Call, recorder: Recorder, at: Duration, prices: Option<&Prep
     record
 }
 
-/// No further call begins while the prompts of those that run have so many bytes together. Each is in the memory several times: as
-/// it was made, and as it is sent.
+/// No further call begins while the different prompts of those that run have so many bytes together. Each is in the memory several
+/// times: as it was made, and as it is sent.
 const LARGEST_PROMPTS: usize = 64 << 20;
+
+/// The same for all that is sent at once, where calls share a prompt.
+const LARGEST_BODIES: usize = 512 << 20;
 
 /// What to run.
 pub struct RunSpec<'a> {
@@ -179,6 +183,49 @@ pub async fn execute<'a, S: Service + 'static>(
     Outcome { run: run.id, elapsed: run.elapsed, stopped, exit_code: run.exit_code }
 }
 
+/// The prompts of the calls that run.
+#[derive(Default)]
+struct Prompts {
+    /// By address, how many calls share each.
+    shared: HashMap<usize, usize>,
+    /// How long the different ones are together, in bytes.
+    different: usize,
+    /// How long they are with each of their copies.
+    all: usize,
+}
+
+impl Prompts {
+    fn add(&mut self, call: &Call) {
+        if let Some((address, size)) = Self::counted(call) {
+            let sharing = self.shared.entry(address).or_default();
+            self.different += if *sharing == 0 { size } else { 0 };
+            *sharing += 1;
+            self.all += size;
+        }
+    }
+
+    fn remove(&mut self, call: &Call) {
+        let Some((address, size)) = Self::counted(call) else { return };
+        if let Entry::Occupied(mut sharing) = self.shared.entry(address) {
+            *sharing.get_mut() -= 1;
+            if *sharing.get() == 0 {
+                sharing.remove();
+                self.different -= size;
+            }
+            self.all -= size;
+        }
+    }
+
+    fn are_many(&self) -> bool {
+        self.different >= LARGEST_PROMPTS || self.all >= LARGEST_BODIES
+    }
+
+    /// A measurement begins each call when it is due, whatever that takes.
+    fn counted(call: &Call) -> Option<(usize, usize)> {
+        (call.role != Role::Measurement).then(|| (Arc::as_ptr(&call.request).addr(), call.request.size()))
+    }
+}
+
 /// The state of a run.
 struct Run<'a, S> {
     id: String,
@@ -190,8 +237,7 @@ struct Run<'a, S> {
     engine: Engine,
     /// The running calls, by index.
     open: BTreeMap<usize, (Arc<Call>, Recorder)>,
-    /// How long their prompts are together, in bytes.
-    size: usize,
+    prompts: Prompts,
     /// The models whose prices have been looked up.
     looked_up: HashSet<Target>,
     elapsed: Duration,
@@ -208,7 +254,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             reporter,
             engine: Engine::new(),
             open: BTreeMap::new(),
-            size: 0,
+            prompts: Prompts::default(),
             looked_up: HashSet::new(),
             elapsed: Duration::ZERO,
             exit_code: ExitCode::default(),
@@ -226,7 +272,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
                     let call = Arc::new(call);
                     new_models
                         .extend(call.targets().filter(|target| self.looked_up.insert((*target).clone())).cloned());
-                    self.size += call.request.size();
+                    self.prompts.add(&call);
                     self.open.insert(call.index, (Arc::clone(&call), self.recorder(&call)));
                     self.engine.start(self.service, call);
                 }
@@ -252,7 +298,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
 
     /// Whether another call may run: so many run at once, and fewer where their prompts would fill the memory.
     fn has_room(&self) -> bool {
-        self.open.len() < self.spec.concurrency.max(1) && (self.open.is_empty() || self.size < LARGEST_PROMPTS)
+        self.open.len() < self.spec.concurrency.max(1) && (self.open.is_empty() || !self.prompts.are_many())
     }
 
     fn recorder(&self, call: &Call) -> Recorder {
@@ -274,7 +320,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             if matches!(event.event, Event::Done(_))
                 && let Some((call, recorder)) = self.open.remove(&event.call)
             {
-                self.size -= call.request.size();
+                self.prompts.remove(&call);
                 self.end(&call, recorder, event.at).await?;
             }
         }

@@ -74,12 +74,23 @@ async fn run(schedule: &mut dyn Schedule, concurrency: usize, stop_after: u64, s
 async fn fewer_calls_run_at_once_where_their_prompts_are_large() {
     use crate::chat::{Message, Request, Role};
     let text = "x".repeat(LARGEST_PROMPTS / 2);
-    let request = Arc::new(Request { messages: vec![Message::text(Role::User, text)], ..Request::default() });
-    let large = |index| Call { request: Arc::clone(&request), ..call(index, "m") };
-    let mut seen = Seen::default();
-    let mut calls = Calls::from((0..6).map(large).collect::<Vec<_>>());
-    let (_, most) = run(&mut calls, 6, 1_000, &mut seen).await;
-    assert_eq!((most, seen.records.len()), (2, 6));
+    let request =
+        || Arc::new(Request { messages: vec![Message::text(Role::User, text.clone())], ..Request::default() });
+    let one = request();
+    let shared = |index| Call { request: Arc::clone(&one), ..call(index, "m") };
+    let measured = |index| Call { role: crate::call::Role::Measurement, ..shared(index) };
+    let own = |index| Call { request: request(), ..call(index, "m") };
+    let of_own: Vec<Call> = (0..4).map(own).collect();
+    for (calls, expected) in [
+        (of_own, 2),
+        ((0..20).map(shared).collect(), LARGEST_BODIES / text.len()),
+        // The first one ends at once.
+        ((0..20).map(measured).collect(), 19),
+    ] {
+        let (mut seen, count) = (Seen::default(), calls.len());
+        let (_, most) = run(&mut Calls::from(calls), 20, 1_000, &mut seen).await;
+        assert_eq!((most, seen.records.len()), (expected, count));
+    }
 }
 
 #[tokio::test(start_paused = true)]

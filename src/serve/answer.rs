@@ -349,16 +349,7 @@ impl Answer {
                 }
                 self.target = target;
                 self.attempts += 1;
-                self.finish = None;
-                if !self.has_begun {
-                    // What an attempt before said of an answer that it did not begin is not part of this one.
-                    self.encoder = encoder(&self.asked);
-                    self.ready.clear();
-                    self.passed_end.clear();
-                    self.content_type = None;
-                    self.response = chat::Response::default();
-                    self.is_marked = false;
-                }
+                self.begin_anew();
             }
             // One that is sent under its other name has reached the gateway.
             Event::Adjusted { target, parameter, instead }
@@ -369,6 +360,7 @@ impl Answer {
             Event::Cached { target } => {
                 self.left_out.clear();
                 self.next_left_out.clear();
+                self.begin_anew();
                 (self.passes, self.target, self.cache) = (false, target, "hit");
             }
             Event::Bytes { bytes, content_type, told } => {
@@ -393,6 +385,20 @@ impl Answer {
                 self.end(result);
             }
             _ => {}
+        }
+    }
+
+    /// Another attempt, or the cache, gives the answer from now on. What was said before of an answer that did not begin is not part
+    /// of this one.
+    fn begin_anew(&mut self) {
+        self.finish = None;
+        if !self.has_begun {
+            self.encoder = encoder(&self.asked);
+            self.ready.clear();
+            self.passed_end.clear();
+            self.content_type = None;
+            self.response = chat::Response::default();
+            self.is_marked = false;
         }
     }
 

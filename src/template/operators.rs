@@ -316,8 +316,11 @@ impl Found<'_> {
             each(self, &operation.right);
             match &operation.left {
                 Expr::BinOp(left) if makes_text(left.op) && makes_text(operation.op) => {
-                    if is_product && !matches!(left.op, BinOpKind::Mul) {
-                        self.wrap(left.span(), MULTIPLIED);
+                    // What is made here may be a list, which is weighed before it is multiplied or printed.
+                    match operation.op {
+                        BinOpKind::Mul if !matches!(left.op, BinOpKind::Mul) => self.wrap(left.span(), MULTIPLIED),
+                        BinOpKind::Concat if !matches!(left.op, BinOpKind::Concat) => self.wrap(left.span(), PRINTED),
+                        _ => {}
                     }
                     operation = left;
                 }

@@ -662,6 +662,76 @@ fn a_filter_before_any_answer_lets_the_next_model_answer_and_is_told_by_the_last
 }
 
 #[test]
+fn a_filtered_answer_is_no_part_of_a_cached_one_and_hides_no_other_of_several() {
+    let gateway = Gateway::by(|request| {
+        let choice =
+            |index, text: &str, end| json!({"index": index, "message": {"content": text}, "finish_reason": end});
+        let choices = match (request.model().as_str(), request.json()["n"].as_u64()) {
+            ("m", _) => json!([choice(0, "second", "stop")]),
+            (_, Some(2)) => json!([choice(0, "", "content_filter"), choice(1, "other", "stop")]),
+            _ => json!([choice(0, "", "content_filter")]),
+        };
+        Reply::json(200, &json!({"id": "i", "model": "m", "choices": choices}))
+    });
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file(
+        "llm.toml",
+        config + "[cache]\nenabled = true\n[alias.both]\nmodels = [\"strict\", \"m\"]\nretries = 0\n",
+    );
+    let server = Server::start(&home, &[]);
+    let ask = |n: u64| {
+        let body = json!({"model": "both", "n": n, "messages": [{"role": "user", "content": "hi"}]});
+        server.send(&server.key, "/v1/chat/completions", &[], body.to_string())
+    };
+    let first = ask(1).json();
+    assert_eq!(first["choices"][0]["message"]["content"], "second");
+    assert_eq!(ask(1).json()["choices"], first["choices"], "from the cache");
+    let several = ask(2).json();
+    assert_eq!(several["choices"][1]["message"]["content"], "other", "{several}");
+}
+
+#[test]
+fn a_key_in_the_media_type_of_an_answer_is_masked() {
+    let gateway = Gateway::by(|request| {
+        let streams = request.json()["stream"] == true;
+        let kind = format!("{}; k={KEY}", if streams { "text/event-stream" } else { "application/json" });
+        let choice =
+            json!({"index": 0, "delta": {"content": "a"}, "message": {"content": "a"}, "finish_reason": "stop"});
+        let body = json!({"choices": [choice]});
+        let body = if streams { format!("data: {body}\n\ndata: [DONE]\n\n") } else { body.to_string() };
+        Reply::with_body(200, &kind, body)
+    });
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    for streamed in [false, true] {
+        let body = json!({"model": "m", "stream": streamed, "messages": [{"role": "user", "content": "hi"}]});
+        let answer = server.send(&server.key, "/v1/chat/completions", &[], body.to_string());
+        let kind = answer.header("content-type").expect("a media type");
+        assert!(answer.status == 200 && kind.ends_with("; k=***"), "{kind}");
+    }
+}
+
+#[test]
+fn the_tokens_of_a_request_in_a_request_are_counted_by_the_model_of_an_alias() {
+    let gateway = Gateway::always(Reply::json(200, &json!({"totalTokens": 5})));
+    let home = home(&gateway, "gemini");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    home.file("llm.toml", config + "[alias.fast]\nmodels = [\"gemini-x\"]\n");
+    let server = Server::start(&home, &[]);
+    let count = |inner: &str| {
+        let body = json!({"generateContentRequest": {"model": inner, "contents": [{"parts": [{"text": "hi"}]}]}});
+        server.send(&server.key, "/v1beta/models/fast:countTokens", &[], body.to_string())
+    };
+    assert_eq!(count("models/fast").status, 200);
+    let sent = gateway.requests().pop().expect("a request");
+    assert!(sent.path.contains("models/gemini-x:countTokens"), "{}", sent.path);
+    assert_eq!(sent.json()["generateContentRequest"]["model"], "models/gemini-x");
+    assert_eq!(count("models/dear").status, 400);
+    assert_eq!(gateway.requests().len(), 1);
+}
+
+#[test]
 fn an_answer_that_is_cut_at_its_limit_is_an_answer() {
     let gateway = Gateway::always(Reply::with_body(
         200,

@@ -239,14 +239,11 @@ fn usage(usage: &Usage) -> Value {
         "input_tokens": usage.input.map(|input| input.saturating_sub(cached)),
         "cache_read_input_tokens": usage.cache_read,
         "cache_creation_input_tokens": usage.cache_write,
-        "output_tokens": usage.output,
+        "output_tokens": usage.output.unwrap_or(0),
         "cost": usage.cost,
     }));
     if let Some(reasoning) = usage.reasoning {
         wire["output_tokens_details"] = json!({"thinking_tokens": reasoning});
-    }
-    if usage.input.is_none() && usage.output.is_none() {
-        wire["output_tokens"] = json!(0);
     }
     wire
 }

@@ -111,10 +111,10 @@ fn has_ended(clause: &[(usize, &str)]) -> bool {
 
 /// Whether these words, before a key, ask for one: `please provide a valid`.
 fn asks_for(words: &[&str]) -> bool {
-    let near = words.iter().rev().take(BEFORE + 1);
-    let mut near =
-        near.skip_while(|word| matches!(**word, "a" | "an" | "the" | "your" | "valid" | "correct" | "working"));
-    near.next().is_some_and(|verb| matches!(*verb, "provide" | "pass" | "supply" | "specify" | "enter" | "include"))
+    let is_article = |word: &&&str| matches!(**word, "a" | "an" | "the" | "your" | "valid" | "correct" | "working");
+    let mut before = words.iter().rev().skip_while(is_article);
+    before.next().is_some_and(|verb| matches!(*verb, "provide" | "pass" | "supply" | "specify" | "enter"))
+        && before.next().is_none_or(|word| matches!(*word, "please" | "must" | "should"))
 }
 
 /// How many of the words that come next name a key.
@@ -278,7 +278,7 @@ const OTHER_SUBJECTS: [&str; 18] = [
 const PHRASES: [&str; 16] = [
     "authentication error",
     "authentication fail",
-    "api key must",
+    "api key must start with",
     "api secret key",
     "credential is only authorized for",
     "multiple authentication credentials",

@@ -346,6 +346,10 @@ fn words_about_a_key_that_is_the_right_one_refuse_none() {
         "The key has two parts",
         "tokens have expired",
         "Please provide an API key for the server x",
+        "Please do not include API keys in your prompt",
+        "Your prompt appears to include an API key",
+        "Never provide an API key",
+        "api_key must be a string",
     ] {
         let body = serde_json::json!({"error": {"message": message}});
         assert_eq!(decode(400, body.to_string().as_bytes()).kind, FailureKind::InvalidRequest, "{message}");

@@ -269,7 +269,10 @@ fn read_usage(raw: &RawValue) -> Usage {
     let is_inside = wire.total_token_count.0.zip(input).zip(candidates).is_some_and(|((total, input), candidates)| {
         thoughts.is_some_and(|thoughts| thoughts <= candidates) && total == input + candidates
     });
+    let is_all = wire.total_token_count.0.zip(input).map(|(total, input)| total == input + thoughts.unwrap_or(0));
     let output = match (candidates, thoughts) {
+        // Thoughts alone are all that came, or the gateway counts nothing else.
+        (Some(0), Some(1..)) if is_all != Some(true) => None,
         (Some(candidates), Some(thoughts)) if !is_inside => Some(candidates + thoughts),
         (candidates, thoughts) => candidates.or(thoughts),
     };

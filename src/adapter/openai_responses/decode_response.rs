@@ -60,7 +60,8 @@ impl Decoder for ResponseDecoder {
             }
             "response.completed" | "response.incomplete" | "response.cancelled" => {
                 let mut body = event.response.unwrap_or_default();
-                if body.status.is_empty() {
+                // The event says more than a body that contradicts it.
+                if matches!(&*body.status, "" | "completed") {
                     body.status = Text(Cow::Borrowed(kind.trim_start_matches("response.")));
                 }
                 self.end(body, events);

@@ -408,6 +408,7 @@ fn what_names_a_model_of_its_own_is_known() {
         r#"{"generationConfig":{"responseSchema":{"properties":{"model":{}}},"responseJsonSchema":{"model":1}}}"#,
         r#"{"provider":{"order":["a"],"allow_fallbacks":false},"reasoning":{"effort":"low"},"x":{"model":null}}"#,
         r#"{"functions":[{"name":"f","parameters":{"properties":{"model":{}}}}],"stream_options":{"include_usage":true}}"#,
+        r#"{"tools":[{"name":"deploy","input_schema":{},"input_examples":[{"target":"prod","preset":"x"}]}]}"#,
         "[]",
     ] {
         assert_eq!(naming_model(body.as_bytes()), None, "{body}");

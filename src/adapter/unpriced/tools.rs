@@ -81,18 +81,31 @@ fn names_model(tool: &Tree<'_>) -> bool {
         "function" | "parameters" => is_clear && is_function,
         _ => false,
     };
-    fields.iter().any(|(name, value)| names_one(name, value) || !is_schema(name) && is_anywhere_in(value))
+    // What describes a function may speak of targets and presets of its own.
+    let is_of_client = match tool.get(&["type"]) {
+        Some(Tree::Text(kind)) => matches!(&**kind, "function" | "custom"),
+        Some(_) => false,
+        None => tool.get(&["id"]).is_none(),
+    };
+    let names_one = if is_of_client { names_model_itself } else { may_lead_to_model };
+    fields.iter().any(|(name, value)| names_one(name, value) || !is_schema(name) && is_anywhere_in(value, names_one))
 }
 
-fn is_anywhere_in(tree: &Tree<'_>) -> bool {
-    tree.items().iter().any(is_anywhere_in)
-        || tree.fields().iter().any(|(name, value)| names_one(name, value) || is_anywhere_in(value))
+/// Whether a field with this value names a model.
+type NamesOne = fn(&str, &Tree<'_>) -> bool;
+
+fn is_anywhere_in(tree: &Tree<'_>, names_one: NamesOne) -> bool {
+    tree.items().iter().any(|item| is_anywhere_in(item, names_one))
+        || tree.fields().iter().any(|(name, value)| names_one(name, value) || is_anywhere_in(value, names_one))
 }
 
-fn names_one(name: &str, value: &Tree<'_>) -> bool {
-    // Searches of the web have engines, too.
-    let may_name = || is_same_field(name, "model") || names_other_model(name) && !is_same_field(name, "engine");
-    !value.is_null() && may_name()
+fn names_model_itself(name: &str, value: &Tree<'_>) -> bool {
+    !value.is_null() && is_model(name)
+}
+
+/// The same with presets, fallbacks and the like. Searches of the web have engines, too.
+fn may_lead_to_model(name: &str, value: &Tree<'_>) -> bool {
+    !value.is_null() && (is_model(name) || names_other_model(name) && !is_same_field(name, "engine"))
 }
 
 fn is_other_spelling(name: &str) -> bool {
