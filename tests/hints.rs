@@ -164,3 +164,19 @@ fn a_redirect_is_told_with_its_target() {
         Home::with(&gateway).llm(["ask", "hi"]).output().exits(1).says(said);
     }
 }
+
+#[test]
+fn each_gateway_is_named_where_they_ask_for_different_waits() {
+    let (soon, late) = (
+        Gateway::always(Reply::error_with(429, &[("retry-after", "900")], "slow")),
+        Gateway::always(Reply::error_with(429, &[("retry-after", "7200")], "slow")),
+    );
+    let gateway = |name: &str, gateway: &Gateway| {
+        format!("[gateway.{name}]\nbase_url = \"{}\"\nauth = \"none\"\n", gateway.base_url())
+    };
+    let home = Home::new().config(&(gateway("soon", &soon) + &gateway("late", &late)));
+    let outcome = home.llm(["compare", "-m", "soon::m,late::m", "hi"]).output();
+    outcome.exits(6).says("hint: soon asks to come back in 15 m").says("hint: late asks to come back in 2 h");
+    let outcome = home.llm(["compare", "-m", "soon::m,soon::n", "hi"]).output();
+    outcome.exits(6).says("hint: the gateway asks to come back in 15 m");
+}

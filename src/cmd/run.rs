@@ -267,8 +267,7 @@ impl<'a> Session<'a> {
             None => watched.view.finish(&outcome, &mut Ending { waits: &mut waits, recording: recording.as_ref() }),
         };
         if outcome.stopped.is_none() && shown.is_ok() && !context.quiet {
-            let hints_of: Vec<String> = watched.hints.into_iter().flatten().map(|(_, hint)| hint).collect();
-            say(hints(&hints_of, &context.terminal.stderr));
+            say(hints(&named(watched.hints.unwrap_or_default()), &context.terminal.stderr));
         }
         let has_texts = recording.as_ref().is_some_and(|recording| recording.texts);
         drop(recording);
@@ -356,6 +355,20 @@ struct Watched<'a> {
     hints: Option<BTreeMap<FailureAt, String>>,
     /// What counts the costs of calls that were handed over.
     handed_over: Option<&'a PreparedGateways>,
+}
+
+/// The hints for all failures. Where what gateways ask for differs, each is named.
+fn named(hints: BTreeMap<FailureAt, String>) -> Vec<String> {
+    const ANY: &str = "the gateway ";
+    let mut all: Vec<String> = hints.values().cloned().collect();
+    all.sort_unstable();
+    all.dedup();
+    let several = all.iter().filter(|hint| hint.starts_with(ANY)).count() > 1;
+    let name = |((gateway, ..), hint): (FailureAt, String)| match hint.strip_prefix(ANY) {
+        Some(rest) if several => format!("{gateway} {rest}"),
+        _ => hint,
+    };
+    hints.into_iter().map(name).collect()
 }
 
 impl Reporter for Watched<'_> {

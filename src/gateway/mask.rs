@@ -488,6 +488,18 @@ const WIDEST_GAP: usize = 12;
 
 /// Where the byte ends that stands at this place, or behind a gap that is not wider than that.
 fn next_spelled(text: &[u8], start: usize, byte: u8, style: Style, place: Place, widest: usize) -> Option<usize> {
+    let escaped = || after_backslashes(&text[start..], byte).filter(|_| style == Style::Escaped);
+    behind_gap(text, start, byte, style, place, widest).or_else(|| Some(start + escaped()?))
+}
+
+/// The length of backslashes and this byte. Markdown and shells may escape any letter.
+fn after_backslashes(text: &[u8], byte: u8) -> Option<usize> {
+    let slashes = text.iter().take(MOST_SLASHES).take_while(|byte| **byte == b'\\').count();
+    let is_it = text.get(slashes).is_some_and(|found| found.eq_ignore_ascii_case(&byte));
+    (slashes > 0 && is_it).then_some(slashes + 1)
+}
+
+fn behind_gap(text: &[u8], start: usize, byte: u8, style: Style, place: Place, widest: usize) -> Option<usize> {
     let mut at = start;
     loop {
         let rest = &text[at..];
@@ -579,8 +591,12 @@ fn after_slashes(text: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// The rest of a numbered entity after its ampersand. Browsers need no semicolon.
+/// The rest of an entity after its ampersand: a few that have names, and those of numbers. Browsers need no semicolon.
 fn entity(text: &[u8]) -> Option<(u8, usize)> {
+    const NAMED: [(&[u8], u8); 4] = [(b"quot;", b'"'), (b"apos;", b'\''), (b"lt;", b'<'), (b"gt;", b'>')];
+    if let Some((name, byte)) = NAMED.into_iter().find(|(name, _)| text.starts_with(name)) {
+        return Some((byte, name.len()));
+    }
     let (radix, digits) = match text {
         [b'#', b'x' | b'X', ..] => (16, 2),
         [b'#', ..] => (10, 1),

@@ -425,6 +425,10 @@ impl Answer {
         if result.is_ok() && matches!(self.finish, Some(FinishReason::Other(_))) {
             self.piece(&StreamEvent::Finish(FinishReason::ToolCalls));
         }
+        // Calls that have not come are missing, which no client would notice.
+        if result.is_err() && self.finish == Some(FinishReason::ToolCalls) {
+            self.piece(&StreamEvent::Finish(FinishReason::Length));
+        }
         let finish = self.finish.as_ref();
         let has_end = |failure: &Failure| self.passes && !self.passed_end.is_empty() && failure.message != REPEATED_KEY;
         let is_told = |failure: &Failure| finish.is_some_and(|finish| has_end(failure) || is_told_by(finish, failure));

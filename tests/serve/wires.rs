@@ -564,6 +564,7 @@ fn an_end_that_nobody_knows_means_the_same_to_every_client() {
             "whole" => ("weird", Some(r#"{"a":1}"#)),
             "cut" => ("weird", Some(r#"{"a":1"#)),
             "void" => ("network_error", None),
+            "none" => ("tool_calls", None),
             _ => {
                 return if request.json()["stream"] == true {
                     Reply::stream(&["second"])
@@ -615,6 +616,10 @@ fn an_end_that_nobody_knows_means_the_same_to_every_client() {
             assert!(told.contains(whole) && !(whole != cut && told.contains(cut)), "{path} {streams}: {told}");
             let told = last("cut");
             assert!(told.contains(cut) && !(whole != cut && told.contains(whole)), "{path} {streams}: {told}");
+            // No other format says that calls came where none did.
+            let told = last("none");
+            let is_cut = ["\"tool_calls\"", "\"max_tokens\"", "\"incomplete\""].iter().any(|end| told.contains(end));
+            assert!(is_cut && !told.contains("\"tool_use\"") && !told.contains("\"completed\""), "{path}: {told}");
             let answer = ask("both");
             assert!(answer.status == 200 && answer.text().contains("second"), "{path} {streams}: {}", answer.text());
             assert_eq!((answer.header("x-llm-model"), answer.header("x-llm-attempts")), (Some("m"), Some("2")));

@@ -275,13 +275,14 @@ const OTHER_SUBJECTS: [&str; 18] = [
 ];
 
 /// What gateways say of a key in words that no rule finds, in small letters, with a space for each `-` and `_`.
-const PHRASES: [&str; 16] = [
+const PHRASES: [&str; 17] = [
     "authentication error",
     "authentication fail",
     "api key must start with",
     "api secret key",
     "credential is only authorized for",
     "multiple authentication credentials",
+    "authorization field missing",
     "authorization header is correct",
     "could not validate credentials",
     "to authenticate request",

@@ -302,6 +302,7 @@ fn a_refused_key_is_known_by_many_words() {
         "You must provide an API key",
         "The provided key is expired or revoked",
         "API key must start with sk-",
+        "Authorization field missing",
         "This key is disabled",
         "token has expired, please log in again",
     ] {

@@ -47,6 +47,10 @@ fn forms() -> Vec<String> {
         each(&|byte| format!("&#{byte:04}")),
         each(&|byte| format!("\\u{{{byte:x}}}")),
         each(&|byte| format!("\\{byte:03o}")),
+        each(&|byte| format!("\\{}", char::from(byte))),
+        each(&|byte| {
+            if byte.is_ascii_alphanumeric() { char::from(byte).into() } else { format!("\\{}", char::from(byte)) }
+        }),
         each(&|byte| format!("={byte:02X}")),
         each(&|byte| format!("00{byte:02x}")).split_off(2),
         each(&|byte| format!(":{byte:02x}")).split_off(1),
