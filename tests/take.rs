@@ -35,7 +35,12 @@ fn an_answer_without_code_or_without_an_end_says_so() {
     let gateway = Gateway::in_turn([Reply::stream(&["No code."]), cut, Reply::error(400, "no")]);
     let home = Home::with(&gateway);
     home.llm(["last"]).output().exits(2).says("no recorded call");
-    home.llm(["ask", "hi", "-x"]).output().exits(9).prints("").says("no code block");
+    let outcome = home.llm(["ask", "hi", "-x", "--fallback", "other"]).output();
+    outcome
+        .exits(9)
+        .prints("")
+        .says("no code block")
+        .says("other is not tried: an answer that is whole is not replaced");
     home.llm(["ask", "hi", "-x"]).output().exits(8).prints("ls\n");
     home.llm(["ask", "hi", "-x"]).output().exits(1).prints("").never_says("code block");
     home.llm(["last"]).output().exits(0).prints("```sh\nls\n").says("this answer is not complete");

@@ -51,7 +51,7 @@ pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failu
 
 /// Whether a finish reason that is not known sounds as if something were missing.
 pub(super) fn sounds_cut(reason: &str) -> bool {
-    const PARTS: [&str; 57] = [
+    const PARTS: [&str; 60] = [
         "err",
         "fail",
         "cancel",
@@ -109,6 +109,9 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "reject",
         "disconnect",
         "unsupported",
+        "preempt",
+        "cut_off",
+        "cutoff",
     ];
     let reason = reason.to_lowercase();
     PARTS.iter().any(|part| reason.contains(part))

@@ -16,7 +16,7 @@ use crate::report::term::{Output, Stderr, Text};
 use crate::report::{json, markdown};
 use crate::resolve::Resolver;
 use crate::route::NamedRoute;
-use crate::run::{Notices, Outcome, Reporter};
+use crate::run::{Notices, Outcome, Reporter, untried};
 
 pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error> {
     prompt_behind_extract(&mut args);
@@ -51,7 +51,7 @@ pub(super) fn run_ask(context: &Context, mut args: AskArgs) -> Result<u8, Error>
         _ => answer,
     };
     let destination = (!streams).then_some(destination);
-    let mut view = AskView { context, answer, format, take: args.take, destination, record: None };
+    let mut view = AskView { context, answer, format, take: args.take, destination, record: None, untried: Vec::new() };
     run(context, calls, &options, &mut view)
 }
 
@@ -65,6 +65,8 @@ struct AskView<'a> {
     /// Where the whole answer goes; `None` where it is streamed.
     destination: Option<Destination>,
     record: Option<Record>,
+    /// Why no further model is asked, if the answer is not what was wanted.
+    untried: Vec<String>,
 }
 
 impl Reporter for AskView<'_> {
@@ -72,7 +74,8 @@ impl Reporter for AskView<'_> {
         self.answer.batch(events)
     }
 
-    fn ended(&mut self, _: &Call, record: Record) -> Result<(), Error> {
+    fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
+        self.untried = untried(call, &record).filter_map(|event| event.message().map(str::to_owned)).collect();
         self.answer.finish(&record)?;
         self.record = Some(record);
         Ok(())
@@ -90,7 +93,10 @@ impl View for AskView<'_> {
             Ok(taken) => taken,
             // What went wrong was said, and is why there is no block.
             Err(_) if record.error.is_some() => return Ok(outcome.exit_code.code()),
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.untried.iter().for_each(|message| self.context.notice(message));
+                return Err(error);
+            }
         };
         if self.take.extract.is_some() {
             if let Some(destination) = self.destination.take() {

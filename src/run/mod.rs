@@ -339,9 +339,11 @@ impl<'a, S: Service + 'static> Run<'a, S> {
     /// Finishes the record of a call that was over at the time `at`, and gives it to the reporter.
     async fn end(&mut self, call: &Call, recorder: Recorder, at: Duration) -> Result<(), Error> {
         let record = self.finish(call, recorder, at).await;
+        // It does not follow its schema.
+        let is_wrong = record.error.as_ref().is_some_and(|failure| failure.kind == FailureKind::Schema);
         let untried: Vec<RunEvent> =
             untried(call, &record).map(|event| RunEvent { call: call.index, at, event }).collect();
-        if !untried.is_empty() {
+        if is_wrong && !untried.is_empty() {
             self.reporter.events(&untried)?;
         }
         self.reporter.ended(call, record)
@@ -392,16 +394,12 @@ impl<'a, S: Service + 'static> Run<'a, S> {
     }
 }
 
-/// Says that no further model is asked where an answer does not follow its schema.
-fn untried(call: &Call, record: &Record) -> impl Iterator<Item = Event> {
-    let is_wrong = record.error.as_ref().is_some_and(|failure| failure.kind == FailureKind::Schema);
+/// Says that no further model is asked after an answer that is whole, and is not what was asked for.
+pub(crate) fn untried(call: &Call, record: &Record) -> impl Iterator<Item = Event> {
     let is_asked = |target: &&Target| {
         record.attempts.iter().any(|attempt| attempt.gateway == target.gateway && attempt.model == target.model)
     };
-    let left = match call.targets().collect::<Vec<_>>().iter().rposition(is_asked) {
-        _ if !is_wrong => usize::MAX,
-        last => last.unwrap_or(0) + 1,
-    };
+    let left = call.targets().collect::<Vec<_>>().iter().rposition(is_asked).unwrap_or(0) + 1;
     call.targets().skip(left).map(move |next| Event::not_tried(call, next, "an answer that is whole is not replaced"))
 }
 

@@ -286,6 +286,7 @@ struct Answer {
     finish: Option<FinishReason>,
     /// Whether something has come that another try or another model does not replace any more.
     has_begun: bool,
+    has_calls: bool,
     /// Whether the client has been told that the answer has failed.
     has_told_failure: bool,
     failed: Option<Failure>,
@@ -317,6 +318,7 @@ impl Answer {
             is_marked: false,
             finish: None,
             has_begun: false,
+            has_calls: false,
             has_told_failure: false,
             failed: None,
             not_tried,
@@ -377,6 +379,7 @@ impl Answer {
                     self.finish = Some(reason.clone());
                 }
                 self.has_begun |= piece.is_output();
+                self.has_calls |= matches!(piece, StreamEvent::ToolCallStart { .. });
                 self.piece(&piece);
             }
             Event::NotTried { message } => self.not_tried.push(message),
@@ -421,8 +424,10 @@ impl Answer {
     /// its client has read all that this server has read. In the words of another wire format, the end is written only now,
     /// and not where a part of the answer may be missing.
     fn end(&mut self, result: Result<(), Failure>) {
-        // Whole calls with an end that nobody knows have ended as calls do.
-        if result.is_ok() && matches!(self.finish, Some(FinishReason::Other(_))) {
+        // Whole calls have ended as calls do, whatever the gateway says.
+        let is_other = |finish: &FinishReason| matches!(finish, FinishReason::Other(_));
+        let has_calls = self.has_calls && self.finish == Some(FinishReason::Stop);
+        if result.is_ok() && (has_calls || self.finish.as_ref().is_some_and(is_other)) {
             self.piece(&StreamEvent::Finish(FinishReason::ToolCalls));
         }
         // Calls that have not come are missing, which no client would notice.

@@ -564,6 +564,7 @@ fn an_end_that_nobody_knows_means_the_same_to_every_client() {
             "whole" => ("weird", Some(r#"{"a":1}"#)),
             "cut" => ("weird", Some(r#"{"a":1"#)),
             "void" => ("network_error", None),
+            "stopped" => ("stop", Some("{}")),
             "none" => ("tool_calls", None),
             _ => {
                 return if request.json()["stream"] == true {
@@ -616,6 +617,10 @@ fn an_end_that_nobody_knows_means_the_same_to_every_client() {
             assert!(told.contains(whole) && !(whole != cut && told.contains(cut)), "{path} {streams}: {told}");
             let told = last("cut");
             assert!(told.contains(cut) && !(whole != cut && told.contains(whole)), "{path} {streams}: {told}");
+            // Whole calls are calls, also where their gateway says that the answer has stopped.
+            let told = last("stopped");
+            let is_call = [whole, "\"tool_calls\"", "\"stop\""].iter().any(|end| told.contains(end));
+            assert!(is_call && !told.contains("end_turn"), "{path}: {told}");
             // No other format says that calls came where none did.
             let told = last("none");
             let is_cut = ["\"tool_calls\"", "\"max_tokens\"", "\"incomplete\""].iter().any(|end| told.contains(end));

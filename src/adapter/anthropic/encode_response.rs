@@ -210,6 +210,11 @@ pub(super) fn whole(response: &Response) -> Vec<u8> {
     content.extend(response.tool_calls.iter().map(
         |call| json!({"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_value(&call.arguments)}),
     ));
+    let mut usage = usage(&response.usage);
+    // Clients demand it, as they do the other number.
+    if usage["input_tokens"].is_null() {
+        usage["input_tokens"] = json!(0);
+    }
     to_vec(&json!({
         "id": response.id.as_deref().unwrap_or("msg"),
         "type": "message",
@@ -218,7 +223,7 @@ pub(super) fn whole(response: &Response) -> Vec<u8> {
         "content": content,
         "stop_reason": stop_reason(response.finish.as_ref()),
         "stop_sequence": null,
-        "usage": usage(&response.usage),
+        "usage": usage,
     }))
 }
 

@@ -102,8 +102,9 @@ fn canonical(api: Api, mut response: Response) -> Response {
     }
     if api == Api::Anthropic {
         response.logprobs.clear();
-        // It demands a number, so that none is written as 0.
+        // It demands numbers, so that none is written as 0.
         response.usage.output = response.usage.output.filter(|count| *count > 0);
+        response.usage.input = response.usage.input.filter(|count| *count > 0);
         // The text of a later thought stands before its signature in a stream.
         if let Some((bare, Some(Value::Array(blocks)))) = response.reasoning_signature.as_deref().map(signature::split)
         {
