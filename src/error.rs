@@ -70,6 +70,12 @@ impl Error {
         Self::System { message: message.into(), cause: error.to_string(), hint: lack(error).map(Lack::hint) }
     }
 
+    /// There is no home directory in which this is kept. The variable names another place.
+    pub fn no_home(kept: &str, variable: &str) -> Self {
+        let why = format!("there is no home directory; {variable} names another place");
+        Self::Output { target: kept.to_owned(), source: io::Error::new(io::ErrorKind::NotFound, why) }
+    }
+
     /// As [`Error::system`], where the system has too few files or too little memory to give; `None` where the error says
     /// something else.
     pub fn shortage(message: &str, error: &io::Error) -> Option<Self> {
@@ -220,12 +226,16 @@ pub struct Failure {
     pub usage: Option<Box<Usage>>,
 }
 
-/// The longest wait for which a gateway can ask. What is longer is no number of seconds, but the time of an epoch.
+/// The longest wait that is told. Whatever is longer is as good as never.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// A wait of so many seconds, as a gateway asks for it; `None` where that is no possible time to wait.
-pub fn asked_wait(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok().filter(|wait| *wait <= LONGEST_WAIT)
+/// A wait of so many seconds, as a gateway asks for it at the time `now`; `None` where that is no possible time to wait. Some
+/// gateways send the time of an epoch, which is none.
+pub fn asked_wait(seconds: f64, now: Timestamp) -> Option<Duration> {
+    let wait = Duration::try_from_secs_f64(seconds).ok()?;
+    let now = now.as_second() as f64;
+    let is_epoch = [1.0, 1000.0].into_iter().any(|unit| (seconds / unit - now).abs() < LONGEST_WAIT.as_secs_f64());
+    (!is_epoch).then(|| wait.min(LONGEST_WAIT))
 }
 
 /// The kinds of failure. Each has one exit code. Records contain the name in snake_case.
@@ -396,7 +406,10 @@ impl Failure {
             let later = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
             let when = now.checked_add(later).map(|when| format!(", at {when:.0}")).unwrap_or_default();
             let wait = words::limit(Duration::from_secs(seconds));
-            self.advice = Some(format!("the gateway asks to come back in {wait}{when}").into());
+            self.advice = Some(match asked < LONGEST_WAIT {
+                true => format!("the gateway asks to come back in {wait}{when}").into(),
+                false => "the gateway asks to come back in a year or later".into(),
+            });
         }
         self
     }

@@ -174,9 +174,9 @@ pub(crate) fn is_pipe(_: Option<fs::FileType>) -> bool {
 
 /// Whether this error in opening the file at `path` means that there is none, as far as this user can tell.
 pub(crate) fn is_absent(path: &Path, error: &io::Error) -> bool {
-    // A directory above it cannot be entered, unless the file itself is what cannot be read.
+    // A directory above it cannot be entered, or is a link to itself, unless the file itself is what cannot be read.
     let is_out_of_reach = || fs::symlink_metadata(path).is_err();
-    is_missing(error) || (error.kind() == io::ErrorKind::PermissionDenied && is_out_of_reach())
+    is_missing(error) || ((error.kind() == io::ErrorKind::PermissionDenied || is_loop(error)) && is_out_of_reach())
 }
 
 /// Whether this error means that there is nothing at a path. The part of it that should be a directory may be a file, as with
@@ -184,6 +184,16 @@ pub(crate) fn is_absent(path: &Path, error: &io::Error) -> bool {
 pub(crate) fn is_missing(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
+}
+
+#[cfg(unix)]
+fn is_loop(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+#[cfg(not(unix))]
+fn is_loop(_: &io::Error) -> bool {
+    false
 }
 
 fn amount(bytes: u64) -> String {

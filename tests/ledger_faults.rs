@@ -160,6 +160,10 @@ fn where_nothing_can_be_kept_there_is_nothing_to_read_or_to_delete() {
     }
     home.llm(["serve", "key", "new", "bot"]).output().exits(74).says("ledger.db cannot be used");
     home.llm(["ask", "hi"]).output().exits(0).prints("Hello.\n");
+    // A link to itself leads nowhere, either.
+    let endless = home.path().join("endless");
+    std::os::unix::fs::symlink("endless", &endless).expect("made");
+    home.llm(["ask", "hi"]).env("HOME", &endless).output().exits(0).prints("Hello.\n");
 }
 
 // L14

@@ -8,20 +8,22 @@ use crate::report::term::print;
 use crate::run::answer_store;
 
 pub(super) fn run(context: &Context, command: CacheCommand) -> Result<u8, Error> {
-    let Some(store) = answer_store(&context.settings) else {
-        return Err(Error::config_hint("there is no home directory to keep answers in", "LLM_DATA_DIR names one"));
-    };
+    // Where there is no home directory, there is no answer either.
+    let store = answer_store(&context.settings);
     let fails = |source| Error::Output { target: "the answer cache".into(), source };
     match command {
         CacheCommand::Stats { output } => {
-            let stats = store.stats().map_err(fails)?;
+            let stats = store.map(|store| store.stats()).transpose().map_err(fails)?.unwrap_or_default();
             let settings = &context.settings.cache;
             print(match output.format {
                 TextOrJson::Text => cache::text(&stats, settings),
                 TextOrJson::Json => cache::json(&stats, settings, &context.terminal.stdout),
             })?;
         }
-        CacheCommand::Clear => print(cache::cleared(&store.clear().map_err(fails)?))?,
+        CacheCommand::Clear => {
+            let cleared = store.map(|store| store.clear()).transpose().map_err(fails)?.unwrap_or_default();
+            print(cache::cleared(&cleared))?;
+        }
     }
     Ok(0)
 }

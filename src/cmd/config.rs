@@ -70,9 +70,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
 }
 
 fn path(env: &Env) -> Result<String, Error> {
-    let path = Settings::config_path(env).ok_or_else(|| {
-        Error::config_hint("there is no home directory to keep a config file in", "LLM_CONFIG names a file anywhere")
-    })?;
+    let path = Settings::config_path(env).ok_or_else(|| Error::no_home("a config file", "LLM_CONFIG"))?;
     Ok(path.display().to_string())
 }
 

@@ -48,7 +48,7 @@ impl Shared {
         if let Some(shared) = &settings.store {
             return remote(shared);
         }
-        let missing = || Error::config_hint("there is no home directory to keep keys in", "LLM_DATA_DIR names one");
+        let missing = || Error::no_home("keys", "LLM_DATA_DIR");
         let dir = settings.dirs.data.clone().ok_or_else(missing)?;
         let writer = writer(&dir);
         let store = Arc::new(SqliteStore::new(&dir, writer.clone()));

@@ -397,7 +397,7 @@ fn table_at(table: &mut Table, position: isize) -> Option<&mut Table> {
 }
 
 fn no_place() -> Error {
-    Error::config_hint("there is no home directory to keep a config file in", "LLM_CONFIG names a file anywhere")
+    Error::no_home("a config file", "LLM_CONFIG")
 }
 
 #[cfg(test)]

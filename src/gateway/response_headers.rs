@@ -56,7 +56,7 @@ pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
     if !matches!(status, 402 | 408 | 409 | 429 | 500..) && should_retry != Some(true) {
         return RetryAdvice { retry_after: None, should_retry };
     }
-    let milliseconds = text("retry-after-ms").and_then(|value| seconds(value, 0.001));
+    let milliseconds = text("retry-after-ms").and_then(|value| seconds(value, 0.001, Timestamp::now()));
     let retry_after =
         milliseconds.or_else(|| text("retry-after").and_then(|value| retry_after(value, Timestamp::now())));
     RetryAdvice { retry_after, should_retry }
@@ -64,18 +64,18 @@ pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
 
 /// Reads a number of seconds, which may have decimals, or an HTTP date in any of its three forms.
 fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    seconds(value, 1.0).or_else(|| {
+    seconds(value, 1.0, now).or_else(|| {
         let obsolete = |form| Some(DateTime::strptime(form, value).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
         let date = jiff::fmt::rfc2822::parse(value).map(|date| date.timestamp()).ok();
         let date = date.or_else(|| obsolete("%A, %d-%b-%y %H:%M:%S GMT")).or_else(|| obsolete("%a %b %e %H:%M:%S %Y"));
         let wait = Duration::try_from(date?.duration_since(now)).unwrap_or(Duration::ZERO);
-        Some(wait).filter(|wait| *wait <= LONGEST_WAIT)
+        Some(wait.min(LONGEST_WAIT))
     })
 }
 
 /// Reads a number of seconds, times `unit`. Returns `None` for what is no number, or no possible time to wait.
-fn seconds(value: &str, unit: f64) -> Option<Duration> {
-    asked_wait(value.parse::<f64>().ok()? * unit)
+fn seconds(value: &str, unit: f64, now: Timestamp) -> Option<Duration> {
+    asked_wait(value.parse::<f64>().ok()? * unit, now)
 }
 
 /// The failure of a request that was redirected. No redirect is followed, since it would send key and prompt where the user
@@ -127,7 +127,10 @@ mod tests {
             ("Fri Nov 20 10:00:30 2026", Some(30_000)),
             ("Sat Nov  7 10:00:30 2026", Some(0)),
             ("1795168830", None),
-            ("Fri, 20 Nov 2126 10:00:30 GMT", None),
+            ("1795168830000", None),
+            ("Thu, 31 Dec 2037 23:55:55 GMT", Some(366 * 86_400_000)),
+            ("63072000", Some(366 * 86_400_000)),
+            ("99999999999", Some(366 * 86_400_000)),
             ("-5", None),
             ("NaN", None),
             ("inf", None),

@@ -154,7 +154,7 @@ fn journal(
     if level == LogLevel::Off {
         return Ok(None);
     }
-    let missing = || Error::config_hint("there is no home directory to keep calls in", "LLM_DATA_DIR names one");
+    let missing = || Error::no_home("calls", "LLM_DATA_DIR");
     let dir = settings.dirs.data.as_deref().ok_or_else(missing)?;
     let started = Journal::start(dir, prefix, sink, tell);
     started.map(Some).map_err(|error| Error::system("the system has no thread for the ledger", &error))
