@@ -229,13 +229,13 @@ pub struct Failure {
 /// The longest wait that is told. Whatever is longer is as good as never.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// A wait of so many seconds, as a gateway asks for it at the time `now`; `None` where that is no possible time to wait. Some
-/// gateways send the time of an epoch, which is none.
-pub fn asked_wait(seconds: f64, now: Timestamp) -> Option<Duration> {
-    let wait = Duration::try_from_secs_f64(seconds).ok()?;
-    let now = now.as_second() as f64;
-    let is_epoch = [1.0, 1000.0].into_iter().any(|unit| (seconds / unit - now).abs() < LONGEST_WAIT.as_secs_f64());
-    (!is_epoch).then(|| wait.min(LONGEST_WAIT))
+/// A wait of so many seconds, as a gateway asks for it; `None` where that is no possible time to wait. Some gateways send the time
+/// of an epoch, which is none.
+pub fn asked_wait(seconds: f64) -> Option<Duration> {
+    /// So many seconds have passed since 1970 in 2001.
+    const EPOCH: Duration = Duration::from_secs(1_000_000_000);
+    let wait = Duration::try_from_secs_f64(seconds).ok().filter(|wait| *wait < EPOCH)?;
+    Some(wait.min(LONGEST_WAIT))
 }
 
 /// The kinds of failure. Each has one exit code. Records contain the name in snake_case.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::error::asked_wait;
@@ -198,7 +197,7 @@ fn reason(details: &Value) -> Option<String> {
 /// Gemini's wait before another try, which is in the same list: `"retryDelay": "39.5s"`.
 fn retry_delay(details: &Value) -> Option<Duration> {
     let delay = details.as_array()?.iter().find_map(|detail| detail["retryDelay"].as_str())?;
-    asked_wait(delay.strip_suffix('s')?.parse().ok()?, Timestamp::now())
+    asked_wait(delay.strip_suffix('s')?.parse().ok()?)
 }
 
 fn word(value: &Value) -> Option<String> {
