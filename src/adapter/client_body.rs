@@ -40,6 +40,7 @@ pub struct ClientBody {
     model: String,
     stream: bool,
     hides_usage: bool,
+    wants_several: bool,
     /// Why it cannot be said in our terms, if it cannot.
     obstacle: Option<String>,
     headers: Vec<(String, String)>,
@@ -90,7 +91,8 @@ impl ClientBody {
                 if field.name != "model" && !is_request {
                     return false;
                 }
-                let value = serde_json::from_slice::<Value>(&bytes[field.value.clone()]).unwrap_or_default();
+                // What cannot be read may say anything.
+                let Ok(value) = serde_json::from_slice::<Value>(&bytes[field.value.clone()]) else { return true };
                 let name = if is_request { &value["model"] } else { &value };
                 !name.is_null() && !name.as_str().is_some_and(is_its_name)
             };
@@ -108,7 +110,11 @@ impl ClientBody {
             return Err(malformed("a comma or a preset in the name of a model may ask a model that no limit knows of"));
         }
         let headers = Vec::new();
-        Ok(Self { api, operation, path, bytes, fields, model, stream, hides_usage: false, obstacle: None, headers })
+        let (hides_usage, wants_several, obstacle) = (false, false, None);
+        let body =
+            Self { api, operation, path, bytes, fields, model, stream, hides_usage, wants_several, obstacle, headers };
+        let wants_several = body.counts_several();
+        Ok(Self { wants_several, ..body })
     }
 
     /// The same body, which cannot be said in our terms for this reason.
@@ -200,6 +206,10 @@ impl ClientBody {
 
     /// Whether the client may want several answers at once.
     pub fn wants_several(&self) -> bool {
+        self.wants_several
+    }
+
+    fn counts_several(&self) -> bool {
         let counts = ["n", "best_of", "candidateCount"];
         let is_count = |name: &str| counts.iter().any(|count| is_same_field(count, name));
         let is_several = |value: &Value| !value.is_null() && value.as_u64() != Some(1);

@@ -31,6 +31,9 @@ pub(super) const LONG: usize = 12;
 /// As many bytes of a secret at the end of a text, which may have been cut there, are masked as well.
 pub(super) const SHORTEST_PART: usize = 6;
 
+/// The shortest password that is masked, in bytes. A shorter one would hide half of each message, and is no secret.
+pub(super) const SHORTEST_PASSWORD: usize = 4;
+
 /// As many backslashes are read as one escape: JSON in JSON in JSON has seven.
 const MOST_SLASHES: usize = 8;
 
@@ -79,7 +82,7 @@ impl Mask {
         let basic = values.iter().filter_map(|value| String::from_utf8(decode_base64(value)?).ok());
         let passwords: Vec<String> = basic
             .filter_map(|pair| Some(pair.split_once(':')?.1.to_owned()))
-            .filter(|text| text.len() >= LONG)
+            .filter(|text| text.len() >= SHORTEST_PASSWORD)
             .collect();
         let values = values.into_iter().chain(passwords.iter().map(String::as_str));
         let all = key.map(ExposeSecret::expose_secret).into_iter().chain(values);

@@ -8,6 +8,7 @@ use reqwest::{ClientBuilder, NoProxy, Proxy};
 use secrecy::SecretString;
 use url::Url;
 
+use super::mask::SHORTEST_PASSWORD;
 use crate::config::{BaseUrl, Env};
 use crate::error::{Failure, FailureKind};
 
@@ -64,7 +65,6 @@ pub(super) fn secrets(base: &BaseUrl, env: &Env) -> Result<Vec<SecretString>, Fa
     let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let (user, password) = (plain(user), plain(password));
     let sent = STANDARD.encode(format!("{user}:{password}"));
-    // A shorter one would hide half of each message, and is no secret.
     let is_long = |secret: &String| secret.len() >= SHORTEST_PASSWORD;
     Ok([password, sent].into_iter().filter(is_long).map(SecretString::from).collect())
 }
@@ -111,9 +111,6 @@ fn in_full(address: &str) -> String {
 
 /// The port of a proxy for which none is written, unless it is one with TLS: those have the port of HTTPS.
 const USUAL_PORT: u16 = 1080;
-
-/// The shortest password that is masked, in bytes.
-const SHORTEST_PASSWORD: usize = 4;
 
 /// Advice where the proxy that this variable names asks who comes.
 pub(super) fn password(variable: &str) -> String {

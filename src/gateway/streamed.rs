@@ -90,7 +90,7 @@ impl Reading<'_> {
                 unsent.send().await?;
             }
             let is_held = relay.as_ref().is_some_and(|relay| !relay.is_open());
-            let wake = if is_held { limit.deadline.min(release) } else { limit.deadline };
+            let wake = if is_held && arrived < release { limit.deadline.min(release) } else { limit.deadline };
             match next_chunk(&mut response, unsent, timer.as_mut(), wake).await? {
                 Some(Ok(Some(chunk))) => {
                     unsent.read += chunk.len();

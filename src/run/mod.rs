@@ -397,7 +397,9 @@ impl<'a, S: Service + 'static> Run<'a, S> {
 /// Says that no further model is asked after an answer that is whole, and is not what was asked for.
 pub(crate) fn untried(call: &Call, record: &Record) -> impl Iterator<Item = Event> {
     let is_asked = |target: &&Target| {
-        record.attempts.iter().any(|attempt| attempt.gateway == target.gateway && attempt.model == target.model)
+        // The cache makes no attempt.
+        (&target.gateway, &target.model) == (&record.gateway, &record.model)
+            || record.attempts.iter().any(|attempt| attempt.gateway == target.gateway && attempt.model == target.model)
     };
     let left = call.targets().collect::<Vec<_>>().iter().rposition(is_asked).unwrap_or(0) + 1;
     call.targets().skip(left).map(move |next| Event::not_tried(call, next, "an answer that is whole is not replaced"))

@@ -431,7 +431,8 @@ impl Answer {
             self.piece(&StreamEvent::Finish(FinishReason::ToolCalls));
         }
         // Calls that have not come are missing, which no client would notice.
-        if result.is_err() && self.finish == Some(FinishReason::ToolCalls) {
+        let calls = FinishReason::ToolCalls;
+        if self.finish == Some(calls.clone()) && result.as_ref().is_err_and(|failure| is_told_by(&calls, failure)) {
             self.piece(&StreamEvent::Finish(FinishReason::Length));
         }
         let finish = self.finish.as_ref();

@@ -619,11 +619,14 @@ fn an_end_that_nobody_knows_means_the_same_to_every_client() {
             assert!(told.contains(cut) && !(whole != cut && told.contains(whole)), "{path} {streams}: {told}");
             // Whole calls are calls, also where their gateway says that the answer has stopped.
             let told = last("stopped");
-            let is_call = [whole, "\"tool_calls\"", "\"stop\""].iter().any(|end| told.contains(end));
+            let is_call = [whole, "\"finish_reason\":\"stop\""].iter().any(|end| told.contains(end));
             assert!(is_call && !told.contains("end_turn"), "{path}: {told}");
             // No other format says that calls came where none did.
             let told = last("none");
-            let is_cut = ["\"tool_calls\"", "\"max_tokens\"", "\"incomplete\""].iter().any(|end| told.contains(end));
+            let is_cut =
+                ["\"finish_reason\":\"tool_calls\"", "\"stop_reason\":\"max_tokens\"", "\"status\":\"incomplete\""]
+                    .iter()
+                    .any(|end| told.contains(end));
             assert!(is_cut && !told.contains("\"tool_use\"") && !told.contains("\"completed\""), "{path}: {told}");
             let answer = ask("both");
             assert!(answer.status == 200 && answer.text().contains("second"), "{path} {streams}: {}", answer.text());

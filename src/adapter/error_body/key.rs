@@ -113,8 +113,14 @@ fn has_ended(clause: &[(usize, &str)]) -> bool {
 fn asks_for(words: &[&str]) -> bool {
     let is_article = |word: &&&str| matches!(**word, "a" | "an" | "the" | "your" | "valid" | "correct" | "working");
     let mut before = words.iter().rev().skip_while(is_article);
-    before.next().is_some_and(|verb| matches!(*verb, "provide" | "pass" | "supply" | "specify" | "enter"))
-        && before.next().is_none_or(|word| matches!(*word, "please" | "must" | "should"))
+    let Some(verb) = before.next() else { return false };
+    let is_clear = matches!(*verb, "provide" | "pass" | "supply" | "specify" | "enter");
+    match before.next() {
+        Some(&"please" | &"must" | &"should") => is_clear || *verb == "include",
+        Some(&"to") => is_clear && before.next().is_some_and(|word| matches!(*word, "need" | "have" | "sure")),
+        Some(_) => false,
+        None => is_clear,
+    }
 }
 
 /// How many of the words that come next name a key.
@@ -275,9 +281,13 @@ const OTHER_SUBJECTS: [&str; 18] = [
 ];
 
 /// What gateways say of a key in words that no rule finds, in small letters, with a space for each `-` and `_`.
-const PHRASES: [&str; 17] = [
+const PHRASES: [&str; 21] = [
     "authentication error",
     "authentication fail",
+    "api key must be given",
+    "api key must be provided",
+    "api key must be set",
+    "api key must be specified",
     "api key must start with",
     "api secret key",
     "credential is only authorized for",

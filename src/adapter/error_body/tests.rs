@@ -300,6 +300,10 @@ fn a_refused_key_is_known_by_many_words() {
         "Multiple authentication credentials received. Please pass only one.",
         "please provide a valid api key",
         "You must provide an API key",
+        "You need to provide an API key",
+        "Make sure to pass your API key",
+        "Please include your API key",
+        "API key must be provided",
         "The provided key is expired or revoked",
         "API key must start with sk-",
         "Authorization field missing",
@@ -350,6 +354,7 @@ fn words_about_a_key_that_is_the_right_one_refuse_none() {
         "Please do not include API keys in your prompt",
         "Your prompt appears to include an API key",
         "Never provide an API key",
+        "Your prompt appears to provide an API key",
         "api_key must be a string",
     ] {
         let body = serde_json::json!({"error": {"message": message}});

@@ -271,8 +271,9 @@ fn read_usage(raw: &RawValue) -> Usage {
     });
     let is_all = wire.total_token_count.0.zip(input).map(|(total, input)| total == input + thoughts.unwrap_or(0));
     let output = match (candidates, thoughts) {
-        // Thoughts alone are all that came, or the gateway counts nothing else.
-        (Some(0), Some(1..)) if is_all != Some(true) => None,
+        // Something else came that is not counted.
+        (Some(0) | None, Some(1..)) if is_all == Some(false) => None,
+        (Some(0), Some(1..)) if is_all.is_none() => None,
         (Some(candidates), Some(thoughts)) if !is_inside => Some(candidates + thoughts),
         (candidates, thoughts) => candidates.or(thoughts),
     };

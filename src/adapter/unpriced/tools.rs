@@ -53,6 +53,8 @@ pub(super) fn runs_at_the_client(tool: &Tree<'_>) -> bool {
 pub(super) fn naming_model(body: &Object<'_>) -> Option<String> {
     body.0.iter().filter(|(name, _)| is_holder(name)).find_map(|(name, value)| {
         let Ok(tree) = serde_json::from_str::<Tree<'_>>(value.get()) else { return Some((**name).to_owned()) };
+        let are_tools = is_same_field(name, "tools");
+        let names_model = |tool: &Tree<'_>| names_model(tool, are_tools);
         let found = tree.items().iter().position(names_model).map(|place| format!("{name}.{place}"));
         found.or_else(|| names_model(&tree).then(|| (**name).to_owned()))
     })
@@ -66,7 +68,7 @@ pub(super) fn is_holder(name: &str) -> bool {
 /// Plugins and tools that ask models of their own, whatever is said of them.
 const WITH_MODELS: [&str; 4] = ["fusion", "auto-router", "pareto-router", "openrouter:fusion"];
 
-fn names_model(tool: &Tree<'_>) -> bool {
+fn names_model(tool: &Tree<'_>, is_tool: bool) -> bool {
     let fields = tool.fields();
     let kinds = [&["id"][..], &["type"]].into_iter().filter_map(|field| tool.get(field).and_then(Tree::text));
     if kinds.into_iter().any(|kind| WITH_MODELS.contains(&kind)) {
@@ -82,11 +84,11 @@ fn names_model(tool: &Tree<'_>) -> bool {
         _ => false,
     };
     // What describes a function may speak of targets and presets of its own.
-    let is_of_client = match tool.get(&["type"]) {
-        Some(Tree::Text(kind)) => matches!(&**kind, "function" | "custom"),
-        Some(_) => false,
-        None => tool.get(&["id"]).is_none(),
+    let is_described = match tool.get(&["type"]) {
+        Some(kind) => kind.text().is_some_and(|kind| matches!(kind, "function" | "custom")),
+        None => true,
     };
+    let is_of_client = is_tool && is_clear && is_described;
     let names_one = if is_of_client { names_model_itself } else { may_lead_to_model };
     fields.iter().any(|(name, value)| names_one(name, value) || !is_schema(name) && is_anywhere_in(value, names_one))
 }
