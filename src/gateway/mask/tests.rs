@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::forms::*;
+use super::letters::{Style, WIDEST_GAP};
 use super::*;
 use crate::adapter::verdict;
 use crate::chat::{Alternative, Calls, TokenLogprob};

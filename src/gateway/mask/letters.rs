@@ -1,0 +1,247 @@
+//! Finds a secret however each of its letters is written: as it is, escaped, or as a number.
+
+use std::ops::Range;
+
+use super::forms::large_part;
+use super::{LONG, Place, SHORTEST_PART};
+
+/// As many backslashes are read as one escape: JSON in JSON in JSON has seven.
+const MOST_SLASHES: usize = 8;
+
+/// How each character of a secret is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// As it is, or escaped as URLs, JSON, source code, HTML or mail do.
+    Escaped,
+    /// As two hexadecimal digits.
+    Hex,
+    /// As a decimal number.
+    Decimal,
+}
+
+/// The styles that are searched for. A list of numbers in JSON is left as it is: it would be no list afterwards.
+pub(super) fn styles(secret: &[u8], place: Place) -> &'static [Style] {
+    match place {
+        _ if secret.len() < LONG => &[Style::Escaped],
+        Place::Text => &[Style::Escaped, Style::Hex, Style::Decimal],
+        Place::Json => &[Style::Escaped, Style::Hex],
+    }
+}
+
+/// Where the secret is written in this style.
+pub(super) fn spellings(text: &[u8], secret: &[u8], style: Style, place: Place) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    let Some(first) = secret.first() else { return found };
+    // A large part of a long secret may begin at any of these letters. Those that stand for themselves are found by another
+    // search.
+    let within = 1..secret.len().saturating_sub(large_part(secret.len())) + 1;
+    let is_within = is_one_of(&secret[within.clone()]);
+    let begins = begins(*first, &secret[within.clone()], style);
+    while let Some(skipped) = text[at..].iter().position(|byte| begins[usize::from(*byte)]) {
+        at += skipped;
+        let end = spelled_at(text, at, secret, 0, style, place).or_else(|| {
+            let byte = written(&text[at..], style).filter(|(byte, _)| is_within[usize::from(*byte)])?.0;
+            let starts = within.clone().filter(|start| secret[*start].eq_ignore_ascii_case(&byte));
+            starts.filter_map(|start| spelled_at(text, at, secret, start, style, place)).max()
+        });
+        if let Some(end) = end {
+            // The escape of an escape is masked as a whole, so that none is left half.
+            let escapes = text[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+            let start = if text[at] == b'\\' { at - escapes } else { at };
+            found.push(start..end);
+        }
+        at = end.unwrap_or(at + 1);
+    }
+    found
+}
+
+/// Which bytes are one of these letters, in any case.
+fn is_one_of(letters: &[u8]) -> [bool; 256] {
+    let mut is_one = [false; 256];
+    for letter in letters {
+        is_one[usize::from(letter.to_ascii_lowercase())] = true;
+        is_one[usize::from(letter.to_ascii_uppercase())] = true;
+    }
+    is_one
+}
+
+/// With which bytes a text can begin that spells the first letter of a secret, or in another way than as it is one of those
+/// `within`. All others are passed over at once.
+fn begins(first: u8, within: &[u8], style: Style) -> [bool; 256] {
+    let both = |byte: &u8| [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
+    let letters = std::slice::from_ref(&first).iter().chain(within).flat_map(both);
+    let mut begins = is_one_of(&match style {
+        Style::Escaped => vec![first],
+        // Of both cases, the high digit is one less in capitals.
+        Style::Hex => letters.map(|byte| b"0123456789abcdef"[usize::from(byte >> 4)]).collect(),
+        Style::Decimal => letters.map(|byte| byte.to_string().as_bytes()[0]).collect(),
+    });
+    let escapes: &[u8] = if style == Style::Escaped { br"\%=&" } else { b"0" };
+    for byte in escapes {
+        begins[usize::from(*byte)] = true;
+    }
+    begins
+}
+
+/// Where the secret ends of which the letters from `first` on begin at this place, whatever its case and however its characters
+/// are written. Of a long one, half is enough, and less than that of its beginning at the end of the text.
+fn spelled_at(text: &[u8], start: usize, secret: &[u8], first: usize, style: Style, place: Place) -> Option<usize> {
+    let is_long = secret.len() >= LONG;
+    let mut at = start;
+    for (read, byte) in secret[first..].iter().enumerate() {
+        let widest = if is_long && read > 0 { WIDEST_GAP } else { 0 };
+        if let Some(end) = next_spelled(text, at, *byte, style, place, widest) {
+            at = end;
+            continue;
+        }
+        let is_cut = first == 0 && matches!(&text[at..], b"" | b"..." | b"\xE2\x80\xA6");
+        let enough = if is_cut { SHORTEST_PART } else { large_part(secret.len()) };
+        return (is_long && read >= enough).then_some(at);
+    }
+    Some(at)
+}
+
+/// The length of what the text begins with if that is this byte.
+fn spelled(text: &[u8], byte: u8, style: Style) -> Option<usize> {
+    let is_it = |found: &(u8, usize)| found.0.eq_ignore_ascii_case(&byte);
+    let as_it_is = || text.first().filter(|_| style == Style::Escaped).map(|first| (*first, 1));
+    written(text, style).filter(is_it).or_else(|| as_it_is().filter(is_it)).map(|(_, length)| length)
+}
+
+/// The byte that the text begins with in this style, and the length of what stands for it.
+fn written(text: &[u8], style: Style) -> Option<(u8, usize)> {
+    match style {
+        Style::Escaped => escaped(text),
+        Style::Hex => number(text, 0..2, 16).map(|byte| (byte, 2)),
+        Style::Decimal => {
+            let digits = text.iter().take(3).take_while(|digit| digit.is_ascii_digit()).count();
+            number(text, 0..digits, 10).map(|byte| (byte, digits))
+        }
+    }
+}
+
+/// The most bytes that may stand between two characters of a secret.
+pub(super) const WIDEST_GAP: usize = 12;
+
+/// Where the byte ends that stands at this place, or behind a gap that is not wider than that.
+fn next_spelled(text: &[u8], start: usize, byte: u8, style: Style, place: Place, widest: usize) -> Option<usize> {
+    let escaped = || after_backslashes(&text[start..], byte).filter(|_| style == Style::Escaped);
+    behind_gap(text, start, byte, style, place, widest).or_else(|| Some(start + escaped()?))
+}
+
+/// The length of backslashes and this byte. Markdown and shells may escape any letter.
+fn after_backslashes(text: &[u8], byte: u8) -> Option<usize> {
+    let slashes = text.iter().take(MOST_SLASHES).take_while(|byte| **byte == b'\\').count();
+    let is_it = text.get(slashes).is_some_and(|found| found.eq_ignore_ascii_case(&byte));
+    (slashes > 0 && is_it).then_some(slashes + 1)
+}
+
+fn behind_gap(text: &[u8], start: usize, byte: u8, style: Style, place: Place, widest: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        let rest = &text[at..];
+        if let Some(length) = spelled(rest, byte, style) {
+            return Some(at + length);
+        }
+        at += gap(rest, style, place)?;
+        if at - start > widest {
+            return None;
+        }
+    }
+}
+
+/// The length of what the text begins with if that means nothing between two characters of a secret: white space and ends of
+/// lines, what joins the parts of a text, characters that cannot be seen, and the other half of UTF-16.
+fn gap(text: &[u8], style: Style, place: Place) -> Option<usize> {
+    Some(match text {
+        [b'"', ..] if place == Place::Json => return None,
+        [b'0', b'x' | b'0', ..] if style == Style::Hex => 2,
+        [b'0', b',' | b' ', ..] if style == Style::Decimal => 2,
+        [b'\0' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'\'' | b'+' | b':' | b',', ..] => 1,
+        [b'.' | b'-' | b'_' | b'|' | b';' | b'/', ..] => 1,
+        [b'=' | b'\\', b'\n', ..] | [b'\\', b'n' | b'r' | b't', ..] => 2,
+        // Soft hyphens, spaces without a break, characters without width, fillers, byte order marks, tags.
+        [0xC2, 0xA0 | 0xAD, ..] | [0xCD, 0x8F, ..] | [0xD8, 0x9C, ..] => 2,
+        [0xE1, 0xA0, 0x8B..=0x8F, ..] | [0xE2, 0x80, 0x80..=0x8F | 0xA8..=0xAF, ..] | [0xE2, 0x81, 0x9F..=0xAF, ..] => {
+            3
+        }
+        [0xE1, 0x85, 0x9F | 0xA0, ..] | [0xE3, 0x80, 0x80, ..] | [0xE3, 0x85, 0xA4, ..] | [0xE2, 0xA0, 0x80, ..] => 3,
+        [0xEF, 0xB8, 0x80..=0x8F, ..] | [0xEF, 0xBB, 0xBF, ..] | [0xEF, 0xBE, 0xA0, ..] => 3,
+        [0xF3, 0xA0, 0x80..=0x87, 0x80..=0xBF, ..] => 4,
+        // The same as JSON writes them.
+        [b'\\', b'u', b'2', b'0', b'0', b'b'..=b'f' | b'B'..=b'F', ..] => 6,
+        _ => escaped(text).filter(|(byte, _)| matches!(byte, 0 | b'"' | b'\n' | b'\r'))?.1,
+    })
+}
+
+/// The number of these digits, if it is a byte.
+fn number(text: &[u8], range: Range<usize>, radix: u32) -> Option<u8> {
+    let digits = text.get(range).filter(|digits| !digits.is_empty())?;
+    digits.iter().try_fold(0_u8, |number, digit| {
+        let digit = u8::try_from(char::from(*digit).to_digit(radix)?).ok()?;
+        number.checked_mul(u8::try_from(radix).ok()?)?.checked_add(digit)
+    })
+}
+
+/// The byte that the text begins with, and the length of its escape, if URLs, JSON, source code, HTML or mail write it so.
+fn escaped(text: &[u8]) -> Option<(u8, usize)> {
+    let (first, rest) = text.split_first()?;
+    match first {
+        b'\\' => {
+            // JSON within JSON escapes the backslashes of its escapes.
+            let slashes = text.iter().take(MOST_SLASHES).take_while(|byte| **byte == b'\\').count();
+            let (byte, length) = after_slashes(&text[slashes..])?;
+            Some((byte, slashes + length))
+        }
+        b'%' => {
+            // URLs within URLs escape the per cent signs of their escapes.
+            let again = rest.chunks(2).take_while(|digits| digits == b"25").count() * 2;
+            let whole = number(rest, again..again + 2, 16).map(|byte| (byte, again + 3));
+            let utf16 = || number(rest.strip_prefix(b"u")?, 0..4, 16).map(|byte| (byte, 6));
+            let whole = whole.or_else(utf16);
+            whole.or_else(|| number(rest, 0..2, 16).map(|byte| (byte, 3)))
+        }
+        b'=' => number(rest, 0..2, 16).map(|byte| (byte, 3)),
+        b'&' => {
+            // HTML within HTML escapes the ampersands of its escapes.
+            let again = rest.chunks(4).take_while(|word| word == b"amp;").count() * 4;
+            let (byte, length) = entity(&rest[again..])?;
+            Some((byte, 1 + again + length))
+        }
+        _ => None,
+    }
+}
+
+/// What stands after the backslashes of an escape.
+fn after_slashes(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'u', b'{', rest @ ..] => {
+            let end = memchr::memchr(b'}', &rest[..7.min(rest.len())])?;
+            Some((number(rest, 0..end, 16)?, end + 3))
+        }
+        [b'u', ..] => number(text, 1..5, 16).map(|byte| (byte, 5)),
+        [b'U', ..] => number(text, 1..9, 16).map(|byte| (byte, 9)),
+        [b'x', ..] => number(text, 1..3, 16).map(|byte| (byte, 3)),
+        [b'0'..=b'3', b'0'..=b'7', b'0'..=b'7', ..] => number(text, 0..3, 8).map(|byte| (byte, 3)),
+        [byte @ (b'/' | b'"'), ..] => Some((*byte, 1)),
+        _ => None,
+    }
+}
+
+/// The rest of an entity after its ampersand: a few that have names, and those of numbers. Browsers need no semicolon.
+fn entity(text: &[u8]) -> Option<(u8, usize)> {
+    const NAMED: [(&[u8], u8); 4] = [(b"quot;", b'"'), (b"apos;", b'\''), (b"lt;", b'<'), (b"gt;", b'>')];
+    if let Some((name, byte)) = NAMED.into_iter().find(|(name, _)| text.starts_with(name)) {
+        return Some((byte, name.len()));
+    }
+    let (radix, digits) = match text {
+        [b'#', b'x' | b'X', ..] => (16, 2),
+        [b'#', ..] => (10, 1),
+        _ => return None,
+    };
+    let is_digit = |byte: &&u8| char::from(**byte).is_digit(radix);
+    let end = digits + text.get(digits..)?.iter().take(8).take_while(is_digit).count();
+    let byte = number(text, digits..end, radix)?;
+    Some((byte, end + usize::from(text.get(end) == Some(&b';'))))
+}
