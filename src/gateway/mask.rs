@@ -84,18 +84,16 @@ impl Mask {
             .filter(|text| text.len() >= SHORTEST_PASSWORD)
             .collect();
         let values = values.into_iter().chain(passwords.iter().map(String::as_str));
-        let all = key.map(ExposeSecret::expose_secret).into_iter().chain(values);
-        let all: Vec<&str> = all.filter(|secret| !secret.is_empty()).collect();
-        let long = all.iter().filter(|secret| secret.len() >= LONG);
-        Self {
-            exact: long.map(|secret| memmem::Finder::new(secret).into_owned()).collect(),
-            secrets: all.into_iter().map(Secret::new).collect(),
-        }
+        Self::default().with(key.map(ExposeSecret::expose_secret).into_iter().chain(values))
     }
 
     /// Masks these as well.
-    pub(super) fn and(mut self, more: &[SecretString]) -> Self {
-        for secret in more.iter().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty()) {
+    pub(super) fn and(self, more: &[SecretString]) -> Self {
+        self.with(more.iter().map(ExposeSecret::expose_secret))
+    }
+
+    fn with<'s>(mut self, secrets: impl Iterator<Item = &'s str>) -> Self {
+        for secret in secrets.filter(|secret| !secret.is_empty()) {
             if secret.len() >= LONG {
                 self.exact.push(memmem::Finder::new(secret).into_owned());
             }

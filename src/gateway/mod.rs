@@ -107,7 +107,11 @@ impl Client {
         // A header that cannot be sent is found before anything is sent.
         request_headers::common(&gateway, gateway.api, None)?;
         let proxy = proxy::before(&gateway.base_url, env)?;
-        let proxy_secrets = proxy::secrets(&gateway.base_url, env)?;
+        // Most gateways have none.
+        let proxy_secrets = match proxy {
+            Some(_) => proxy::secrets(gateway.base_url.scheme(), env)?,
+            None => Vec::new(),
+        };
         let mask = Mask::new(&gateway, None).and(&proxy_secrets);
         Ok(Self { http, gateway, key: None, mask, connects, endpoints: Endpoints::default(), proxy, proxy_secrets })
     }

@@ -50,15 +50,12 @@ pub(super) fn before_address(address: &str, env: &Env) -> Result<Option<&'static
     Ok(in_force(scheme, env)?.map(|(variable, _)| variable))
 }
 
-/// The secrets that a proxy before this address gets: its password, and what is sent for it. The proxy may repeat them.
+/// The secrets that the proxy for addresses of this scheme gets: its password, and what is sent for it. The proxy may repeat them.
 ///
 /// # Errors
 /// As for [`in_force`].
-pub(super) fn secrets(base: &BaseUrl, env: &Env) -> Result<Vec<SecretString>, Failure> {
-    if before(base, env)?.is_none() {
-        return Ok(Vec::new());
-    }
-    let address = in_force(base.scheme(), env)?.and_then(|(_, address)| Url::parse(&address).ok());
+pub(super) fn secrets(scheme: &str, env: &Env) -> Result<Vec<SecretString>, Failure> {
+    let address = in_force(scheme, env)?.and_then(|(_, address)| Url::parse(&address).ok());
     let Some((user, password)) = address.as_ref().and_then(|url| Some((url.username(), url.password()?))) else {
         return Ok(Vec::new());
     };
@@ -231,8 +228,7 @@ mod tests {
     #[test]
     fn the_password_of_a_proxy_is_known_plain_and_as_it_is_sent() {
         let secrets = |proxy: &str| {
-            let base = BaseUrl::parse("https://corp.example/v1", true).expect("a URL");
-            let secrets = secrets(&base, &Env::from_pairs([("https_proxy", proxy)])).expect("an address");
+            let secrets = secrets("https", &Env::from_pairs([("https_proxy", proxy)])).expect("an address");
             secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(secrets("http://us%65r:p%40ss@proxy:1"), ["p@ss", &STANDARD.encode("user:p@ss")]);
