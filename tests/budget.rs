@@ -516,7 +516,8 @@ fn a_list_that_prices_the_text_of_a_model_does_not_price_its_pictures() {
 fn an_answer_that_cannot_be_read_counts_as_all_that_it_may_have_cost() {
     let whole = r#"{"choices":[{"index":0,"message":{"content":"all of it"},"finish_reason":"stop"}],"x":+1}"#;
     let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"all of it\"},\"finish_reason\":\"stop\",\"x\":+1}]}\n\n";
-    let replies: [(i32, Reply); 3] = [
+    let replies: [(i32, Reply); 4] = [
+        (1, Reply::with_body(200, "text/plain", "All of it.")),
         (1, Reply::with_body(200, "application/json", whole)),
         (1, Reply::with_body(200, "application/json", format!("{} and more", whole.replace("+1", "1")))),
         (8, Reply::sse().bytes(event).done()),
@@ -530,6 +531,9 @@ fn an_answer_that_cannot_be_read_counts_as_all_that_it_may_have_cost() {
         home.llm(ASK).output().exits(5).says("$0.50 left");
         assert_eq!(gateway.requests().len(), 2);
     }
+    let page = Gateway::always(Reply::with_body(200, "text/html", "\n<!doctype html><title>Sign in</title>"));
+    let home = home(&page, "[[budget]]\nlimit = 2.5\nper = \"day\"\n");
+    (0..3).for_each(|_| drop(home.llm(ASK).output().exits(1)));
 }
 
 #[test]

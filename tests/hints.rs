@@ -30,13 +30,19 @@ fn a_mistyped_command_line_is_told_what_was_meant() {
 }
 
 #[test]
-fn a_refusal_with_status_200_is_told_by_commands_that_ask_no_model() {
-    for refusal in [
-        json!({"error": {"message": "Invalid API key: nobody knows it", "code": 401}}),
-        json!({"success": false, "message": "Invalid API key: nobody knows it"}),
-        json!({"code": "InvalidApiKey", "message": "Invalid API key: nobody knows it", "request_id": "x"}),
+fn a_refusal_with_status_200_is_told_by_every_command() {
+    let refusal = "Invalid API key: nobody knows it";
+    for (kind, body) in [
+        ("application/json", json!({"error": {"message": refusal, "code": 401}}).to_string()),
+        ("application/json", json!({"error": {"error": {"message": refusal}}}).to_string()),
+        ("application/json", json!({"success": false, "message": refusal}).to_string()),
+        ("application/json", json!({"code": "InvalidApiKey", "message": refusal, "request_id": "x"}).to_string()),
+        ("application/json", json!(refusal).to_string()),
+        ("text/plain", refusal.to_owned()),
+        // It begins with the letter of a field of a stream.
+        ("text/plain", format!("error: {refusal}\n")),
     ] {
-        let gateway = Gateway::always(Reply::json(200, &refusal));
+        let gateway = Gateway::always(Reply::with_body(200, kind, &*body));
         let home = Home::new().env("CORP_KEY", KEY).config(&format!(
             "default_gateway = \"corp\"\nmodel = \"m\"\n[gateway.corp]\nbase_url = \"{}\"\nkey_env = [\"CORP_KEY\"]\n\
              price_provider = \"openrouter\"\n",
@@ -46,6 +52,8 @@ fn a_refusal_with_status_200_is_told_by_commands_that_ask_no_model() {
         let batch = ["batch", "rows.txt", "{{ line }}", "--via", "api", "--out", "out.jsonl"];
         for arguments in
             [&["key", "test"][..], &["models"], &["models", "show", "m"], &["doctor"], &["usage", "--check"], &batch]
+                .into_iter()
+                .chain([&["ask", "hi"][..], &["ask", "hi", "--no-stream"], &["compare", "-m", "m,n", "hi"]])
         {
             let outcome = home.llm(arguments).output();
             let said = outcome.exits(4).stdout() + &outcome.stderr();

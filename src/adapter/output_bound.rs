@@ -1,7 +1,7 @@
 //! The most that the body of a request lets a model write.
 
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::field_names::is_same_field;
 use super::object::Object;
@@ -75,6 +75,14 @@ impl OutputBound {
         let answers = most.map(|most| u32::try_from(most.saturating_mul(prompts)).unwrap_or(u32::MAX));
         Self { max_tokens: bound, named, answers }
     }
+}
+
+/// Whether these fields of a body may ask for several answers at once.
+pub fn want_several(fields: &Map<String, Value>) -> bool {
+    let body = serde_json::to_vec(fields).unwrap_or_default();
+    let fields: Object<'_> = serde_json::from_slice(&body).unwrap_or_default();
+    let mut answers = ANSWERS.iter().flat_map(|path| values(&fields, path)).flatten();
+    answers.any(|value| count(value) != Some(1))
 }
 
 /// How many prompts a field holds: a list has one in each text and each list of tokens. Its numbers are the tokens of one.
@@ -158,6 +166,20 @@ mod tests {
         }
         // The one format that demands a limit, so that the adapter sends one of its own.
         assert_eq!(bound(Api::Anthropic, None, &json!({})), (Some(32_000), Some(1)));
+    }
+
+    #[test]
+    fn fields_that_may_ask_for_several_answers_are_found_however_they_are_spelled() {
+        for (fields, several) in [
+            (json!({}), false),
+            (json!({"n": 1, "seed": 2, "candidate_count": "1"}), false),
+            (json!({"n": null}), false),
+            (json!({"n": 2}), true),
+            (json!({"n": true}), true),
+            (json!({"generation_config": {"candidate_count": 3}}), true),
+        ] {
+            assert_eq!(want_several(fields.as_object().expect("an object")), several, "{fields}");
+        }
     }
 
     #[test]

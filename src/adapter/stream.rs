@@ -39,6 +39,8 @@ pub struct Stream {
     framing: Framing,
     decoder: Box<dyn Decoder + Send>,
     progress: Progress,
+    /// What has come while there was no frame: it may be a refusal in plain text.
+    unframed: Vec<u8>,
     /// Empty between frames; kept for its memory.
     events: Vec<StreamEvent>,
 }
@@ -123,6 +125,7 @@ impl Stream {
             framing: Framing::Open(Parser::new()),
             decoder: adapter.decoder(),
             progress: Progress::default(),
+            unframed: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -134,6 +137,9 @@ impl Stream {
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<Decoded>) -> Result<Flow, Failure> {
         if self.progress.done {
             return Ok(Flow::Done);
+        }
+        if self.progress.is_empty() {
+            self.unframed.extend_from_slice(&bytes[..bytes.len().min(OPENING - self.unframed.len())]);
         }
         self.framing.push(bytes);
         while let Some(frame) = self.framing.next() {
@@ -163,6 +169,11 @@ impl Stream {
             self.progress.malformed = malformed;
             out.extend(last.into_iter().filter(|decoded| matches!(decoded, Decoded::Event(_))));
             result?;
+        }
+        if self.progress.is_empty()
+            && let Some(refusal) = error_body::refusal(&self.unframed)
+        {
+            return Err(refusal);
         }
         self.progress.verdict()
     }
@@ -281,9 +292,14 @@ impl Progress {
     fn keep_opening(&mut self, data: &str) {
         if self.has_begun() {
             self.opening = Vec::new();
-        } else if self.opening.iter().map(String::len).sum::<usize>() + data.len() <= OPENING && data.starts_with('{') {
+        } else if self.opening.iter().map(String::len).sum::<usize>() + data.len() <= OPENING {
             self.opening.push(data.to_owned());
         }
+    }
+
+    /// Whether not even a frame has come.
+    fn is_empty(&self) -> bool {
+        (self.frames, self.malformed) == (0, 0)
     }
 
     /// Whether anything of an answer has come, or its end.
@@ -343,7 +359,7 @@ impl Progress {
         if let Some(refusal) = self.opening.iter().find_map(|data| error_body::refusal(data.as_bytes())) {
             return Err(refusal);
         }
-        if self.frames == 0 && self.malformed == 0 {
+        if self.is_empty() {
             return Err(Failure::new(FailureKind::Protocol, "the gateway sent an empty stream").maybe_billed());
         }
         if self.malformed > 0 {

@@ -42,6 +42,9 @@ pub(super) struct Reading<'a> {
     pub(super) passed: Option<&'a ClientBody>,
     /// Whether the answer is for a client of a server.
     pub(super) is_served: bool,
+    /// Whether the request asks for a single answer, so that one of which nothing has come is nothing to whoever asked. Of several,
+    /// only the first is read.
+    pub(super) wants_one: bool,
 }
 
 impl Reading<'_> {
@@ -67,12 +70,6 @@ impl Reading<'_> {
     /// Whether an answer of a model is expected, rather than a count or vectors.
     pub(super) fn is_generated(&self) -> bool {
         self.passed.is_none_or(|body| body.operation() == Operation::Generate)
-    }
-
-    /// Whether an answer of which nothing has come is nothing to whoever asked. Of several that were asked for, only the first is
-    /// read here.
-    pub(super) fn wants_one(&self) -> bool {
-        self.passed.is_none_or(|body| !body.wants_several())
     }
 
     /// Whether the answer is the continuation of a text.
@@ -119,8 +116,8 @@ impl Reading<'_> {
         events.forward(&mut told).await?;
         let failed = |kind| outcome.as_ref().is_err_and(|failure| failure.kind == kind);
         // Another model can still be asked.
-        let is_void = self.wants_one() && calls == Calls::Nothing && failed(FailureKind::ContentFilter);
-        if has_end && !(self.wants_one() && failed(FailureKind::Protocol)) {
+        let is_void = self.wants_one && calls == Calls::Nothing && failed(FailureKind::ContentFilter);
+        if has_end && !(self.wants_one && failed(FailureKind::Protocol)) {
             self.pass(body, &response, if is_void { Told::End } else { Told::Answer }, events).await?;
         }
         outcome
@@ -200,8 +197,14 @@ impl Reading<'_> {
             let failure = Failure::new(FailureKind::Protocol, "the gateway's answer is empty").with_status(200);
             return failure.maybe_billed();
         }
+        if let Some(refusal) = error_body::refusal(&body) {
+            return refusal;
+        }
         let message = format!("{} did not send an answer of a model", self.client.gateway.base_url.origin());
-        Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&beginning(&body))).with_status(200)
+        let failure = Failure::new(FailureKind::Protocol, message).with_cause(self.excerpt(&beginning(&body)));
+        // No model has written a page, but it may have written another text.
+        let is_page = body.trim_ascii_start().starts_with(b"<");
+        Failure { maybe_billed: !is_page, ..failure.with_status(200) }
     }
 
     /// The beginning of a text from the gateway, on one line. Keys are masked before the text is cut, since a part of a key

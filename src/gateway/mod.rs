@@ -28,7 +28,7 @@ use secrecy::SecretString;
 use tokio::time::timeout_at;
 use url::Url;
 
-use crate::adapter::Api;
+use crate::adapter::{Api, want_several};
 use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::config::{self, Auth};
@@ -128,6 +128,12 @@ impl Client {
         Ok(self)
     }
 
+    /// Masks these secrets as well, such as keys that were used before.
+    pub(crate) fn masking(mut self, secrets: &[SecretString]) -> Self {
+        self.mask = self.mask.and(secrets);
+        self
+    }
+
     /// The gateway's settings.
     pub fn config(&self) -> &config::Gateway {
         &self.gateway
@@ -158,9 +164,10 @@ impl Client {
             failure.advice = advice.map(Into::into);
         }
         if failure.kind == FailureKind::Auth && self.key.is_none() {
-            failure.without_key = self.mask.is_empty();
+            let is_in_headers = has_secret_headers(&self.gateway);
+            failure.without_key = !is_in_headers;
             let advice = match self.gateway.auth {
-                _ if !self.mask.is_empty() => {
+                _ if is_in_headers => {
                     format!("the gateway refused what the headers of {name} in the config hold; no other key was sent")
                 }
                 Auth::None => format!("no key was sent, as auth = \"none\" of {name} in the config asks"),
@@ -178,8 +185,12 @@ impl Client {
         let headers = request_headers::of_call(&self.gateway, api, call, self.key.as_ref())?;
         let request = self.http.post(url).headers(headers).body(body);
         let deadlines = Deadlines::new(&self.gateway.timeouts, call.choice().timeout);
-        let reading =
-            Reading { client: self, adapter, deadlines, passed: call.passed(), is_served: call.body.is_some() };
+        let (passed, is_served) = (call.passed(), call.body.is_some());
+        let wants_one = match passed {
+            Some(body) => !body.wants_several(),
+            None => call.request.extra.is_empty() || !want_several(&call.request.extra),
+        };
+        let reading = Reading { client: self, adapter, deadlines, passed, is_served, wants_one };
         let again = request.try_clone();
         let (mut sent, mut connected) = self.connects.watch(timeout_at(deadlines.first, request.send())).await;
         // A server may close an idle connection at the moment in which it is used again. The request is then sent once

@@ -65,10 +65,14 @@ pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
 /// Reads a number of seconds, which may have decimals, or an HTTP date in any of its three forms.
 fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     seconds(value, 1.0).or_else(|| {
-        let obsolete = |form| Some(DateTime::strptime(form, value).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
-        let date = jiff::fmt::rfc2822::parse(value).map(|date| date.timestamp()).ok();
-        let date = date.or_else(|| obsolete("%A, %d-%b-%y %H:%M:%S GMT")).or_else(|| obsolete("%a %b %e %H:%M:%S %Y"));
-        let wait = Duration::try_from(date?.duration_since(now)).unwrap_or(Duration::ZERO);
+        let form = |form| DateTime::strptime(form, value).ok();
+        let utc = |time: Timestamp| time.to_zoned(TimeZone::UTC).datetime();
+        // The last day of the year 9999, which some send for "never", is a date, but no timestamp.
+        let date = form("%a, %d %b %Y %H:%M:%S GMT")
+            .or_else(|| form("%A, %d-%b-%y %H:%M:%S GMT"))
+            .or_else(|| form("%a %b %e %H:%M:%S %Y"))
+            .or_else(|| jiff::fmt::rfc2822::parse(value).map(|date| utc(date.timestamp())).ok());
+        let wait = Duration::try_from(date?.duration_since(utc(now))).unwrap_or(Duration::ZERO);
         Some(wait.min(LONGEST_WAIT))
     })
 }
@@ -129,6 +133,8 @@ mod tests {
             ("1795168830", None),
             ("1795168830000", None),
             ("Thu, 31 Dec 2037 23:55:55 GMT", Some(366 * 86_400_000)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(366 * 86_400_000)),
+            ("Fri, 20 Nov 2026 11:00:30 +0100", Some(30_000)),
             ("63072000", Some(366 * 86_400_000)),
             ("99999999999", None),
             ("-5", None),

@@ -54,7 +54,7 @@ impl Reading<'_> {
             self.passed.map(|body| Relay::new(&self.client.mask, body, content_type(&response, &self.client.mask)));
         let mut stream = Stream::new(self.adapter);
         let mut decoded = Vec::new();
-        let mut limit = StreamLimit::new(self.deadlines);
+        let mut limit = StreamLimit::new(self.deadlines, self.wants_one);
         let release = Instant::now() + HELD_BACK;
         let mut timer = pin!(sleep_until(limit.deadline));
         let mut flow = stream.push(&head, &mut decoded);
@@ -83,8 +83,8 @@ impl Reading<'_> {
                 Flow::Done => break,
                 Flow::Continue => {}
             }
-            if stream.finished() && stream.has_usage() {
-                limit.deadline = limit.deadline.min(arrived + SHORT_GRACE);
+            if stream.finished() {
+                limit.after_end(stream.has_usage(), arrived);
             }
             if unsent.read >= MESSAGE {
                 unsent.send().await?;
@@ -116,7 +116,7 @@ impl Reading<'_> {
             unsent.send().await?;
             // The answer may have come to its end in an event without a line end. Only what filters say is an answer by itself.
             let has_none =
-                self.wants_one() && outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::Protocol);
+                self.wants_one && outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::Protocol);
             if stream.finished() && !has_none {
                 relay.open();
             }
@@ -134,7 +134,7 @@ impl Reading<'_> {
 
     /// Whether the gateway ended the stream before anything of an answer came.
     fn is_void(&self, stream: &Stream) -> bool {
-        self.wants_one() && stream.is_void()
+        self.wants_one && stream.is_void()
     }
 
     /// What the bytes of this stream tell their client.
@@ -169,11 +169,22 @@ struct StreamLimit {
     deadline: Instant,
     /// Whether the answer has begun.
     spoke: bool,
+    /// Whether the request wants a single answer. Others may go on when the first one, which is all that is read, has ended.
+    is_one: bool,
 }
 
 impl StreamLimit {
-    fn new(deadlines: Deadlines) -> Self {
-        Self { deadlines, deadline: deadlines.first, spoke: false }
+    fn new(deadlines: Deadlines, is_one: bool) -> Self {
+        Self { deadlines, deadline: deadlines.first, spoke: false, is_one }
+    }
+
+    /// Takes in that something arrived after the finish reason, or with it.
+    fn after_end(&mut self, has_usage: bool, arrived: Instant) {
+        if !self.is_one {
+            self.deadline = self.deadlines.next_piece(arrived);
+        } else if has_usage {
+            self.deadline = self.deadline.min(arrived + SHORT_GRACE);
+        }
     }
 
     fn put_off(&mut self, piece: &Decoded, arrived: Instant) {
@@ -256,6 +267,8 @@ async fn next_chunk(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::FinishReason;
+    use crate::config::Timeouts;
     use tokio::sync::mpsc;
 
     fn notice(message: &str) -> Event {
@@ -274,6 +287,23 @@ mod tests {
         assert_eq!(messages.try_recv().expect("a message").len(), 3);
         unsent.send().await.expect("nothing to send");
         assert!(messages.try_recv().is_err(), "no message is empty");
+    }
+
+    #[test]
+    fn after_the_end_of_the_first_answer_others_have_as_long_as_before_and_usage_has_a_moment() {
+        let timeouts = Timeouts { idle: Duration::from_secs(60), ..Timeouts::default() };
+        let now = Instant::now();
+        for (is_one, has_usage, left) in [
+            (true, false, GRACE),
+            (true, true, SHORT_GRACE),
+            (false, false, timeouts.idle),
+            (false, true, timeouts.idle),
+        ] {
+            let mut limit = StreamLimit::new(Deadlines::new(&timeouts, None), is_one);
+            limit.put_off(&Decoded::Event(StreamEvent::Finish(FinishReason::Stop)), now);
+            limit.after_end(has_usage, now);
+            assert_eq!(limit.deadline - now, left, "one: {is_one}, usage: {has_usage}");
+        }
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::probed;
@@ -60,12 +61,27 @@ pub(crate) struct PrepareOptions {
 struct Parts {
     gateways: BTreeMap<String, Gateway>,
     demo: Option<Demo>,
-    clients: (Gateways, BTreeMap<String, String>),
+    clients: Clients,
     answers: Option<Arc<Answers>>,
     /// Where the sums of budgets are kept.
     store: Option<Arc<dyn BudgetStore>>,
     /// Whether anything limits what calls may cost or which models they may use.
     is_limited: bool,
+}
+
+/// The keys that a server has used at each gateway, by its name; the newest is the last. A gateway may repeat a key that was
+/// replaced while an answer was on its way, or long after that.
+type UsedKeys = BTreeMap<String, Vec<SecretString>>;
+
+/// As many keys of one gateway are known to a server: more would slow the search for them.
+const MOST_USED_KEYS: usize = 8;
+
+/// The clients of gateways.
+struct Clients {
+    gateways: Gateways,
+    /// By gateway, the name of its key.
+    key_names: BTreeMap<String, String>,
+    used: UsedKeys,
 }
 
 /// Gateways to which calls can be sent, wrapped in all policies. A command makes one for its calls; a server holds one for
@@ -77,6 +93,7 @@ pub(crate) struct PreparedGateways {
     pricing: Arc<Pricing>,
     /// By gateway, the name of the key that is used there, or of the variable that holds it.
     pub(crate) keys: BTreeMap<String, String>,
+    used_keys: UsedKeys,
     /// What limits the spending of calls, where anything does.
     spending: Option<Arc<SpendingLimits>>,
     /// What runs at the gateways.
@@ -218,7 +235,7 @@ impl Preparation<'_> {
         let answers = self.answers(options, &gateways);
         let uncached = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
         let needed: BTreeSet<&str> = uncached.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
-        let clients = self.clients(needed.iter().map(|name| &gateways[*name]), chosen_key);
+        let clients = self.clients(needed.iter().map(|name| &gateways[*name]), chosen_key, UsedKeys::new());
         let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
         let is_limited = has_limit || !self.settings.budgets.is_empty() || !self.settings.allow.is_empty();
         let is_whole = gateways.keys().all(|name| needed.contains(&**name));
@@ -241,13 +258,15 @@ impl Preparation<'_> {
             names.iter().map(|name| Target { gateway: name.clone(), model: String::new() }).collect();
         let (gateways, demo) = self.gateways(&targets)?;
         let answers = self.answers(&PrepareOptions::default(), &gateways);
-        let clients = self.clients(gateways.values(), None);
+        let used = before.map(|before| before.used_keys.clone()).unwrap_or_default();
+        let clients = self.clients(gateways.values(), None, used);
         Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited: true }, before))
     }
 
     /// Puts the policies around the clients. What the policies know of gateways is taken over from `before`.
     fn assemble(&self, parts: Parts, before: Option<&PreparedGateways>) -> PreparedGateways {
-        let Parts { gateways, demo, clients: (clients, keys), answers, store, is_limited } = parts;
+        let Parts { gateways, demo, clients, answers, store, is_limited } = parts;
+        let Clients { gateways: clients, key_names: keys, used: used_keys } = clients;
         let pricing = Arc::new(pricing(self.settings, demo.is_some()));
         let spending = is_limited.then(|| {
             Arc::new(SpendingLimits {
@@ -277,6 +296,7 @@ impl Preparation<'_> {
             gateways,
             pricing,
             keys,
+            used_keys,
             spending,
             limiters,
             are_batches: false,
@@ -285,25 +305,35 @@ impl Preparation<'_> {
         }
     }
 
-    /// The clients of these gateways, and the names of their keys, by gateway. Keys are read while clients are built.
+    /// The clients of these gateways. Keys are read while clients are built. Keys that were used before are masked as well.
     fn clients<'g>(
         &self,
         gateways: impl Iterator<Item = &'g Gateway>,
         chosen_key: Option<&str>,
-    ) -> (Gateways, BTreeMap<String, String>) {
+        mut used: UsedKeys,
+    ) -> Clients {
         let pending: Vec<(&Gateway, Pending)> =
             self.lookup(|lookup| gateways.map(|gateway| (gateway, lookup.start(gateway, chosen_key))).collect());
         let mut clients = Gateways::default();
-        let mut keys = BTreeMap::new();
+        let mut key_names = BTreeMap::new();
         for (gateway, pending) in pending {
             let client = Client::new(gateway.clone(), &self.settings.env);
             let key = self.wait_for(pending);
             if let Ok(Some(found)) = &key {
-                keys.insert(gateway.name.clone(), key_name(gateway, chosen_key, &found.source));
+                key_names.insert(gateway.name.clone(), key_name(gateway, chosen_key, &found.source));
             }
-            clients.add(&gateway.name, client.and_then(|client| self.with_key(client, key)));
+            let before = used.entry(gateway.name.clone()).or_default();
+            let now: Option<SecretString> =
+                key.as_ref().ok().and_then(Option::as_ref).map(|found| found.key.expose().to_owned().into());
+            let client = client.and_then(|client| self.with_key(client, key));
+            clients.add(&gateway.name, client.map(|client| client.masking(before)));
+            if let Some(now) = now {
+                before.retain(|known| known.expose_secret() != now.expose_secret());
+                before.push(now);
+            }
+            before.drain(..before.len().saturating_sub(MOST_USED_KEYS));
         }
-        (clients, keys)
+        Clients { gateways: clients, key_names, used }
     }
 
     /// The key of a gateway, from the usual sources in their order.

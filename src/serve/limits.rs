@@ -12,7 +12,7 @@ use crate::config::KeyRules;
 use crate::error::{Failure, FailureKind};
 use crate::pricing::estimate;
 use crate::record::Record;
-use crate::store::{Admission, Demand, Held, Level, Limit};
+use crate::store::{Admission, Demand, Held, Level, Limit, RateStore};
 
 /// What a request has taken from the rates of its client. It is settled when the request is over.
 pub(super) struct Taken {
@@ -37,13 +37,17 @@ pub(super) async fn take(server: &Arc<Server>, client: &Client, call: &Call) -> 
     };
     let tokens = tokens_per_minute.map(|limit| (limit, expected()));
     let demand = Demand { id: call.id.clone(), key: client.name.clone(), requests, tokens, in_flight };
-    let admitted = match Held::admit(Arc::clone(&server.stores.rates), demand.clone()).await {
-        Ok(admitted) => Ok(admitted),
-        // Without the store, the server goes on and keeps to the rates by itself.
-        Err(_) => {
-            server.note_store(true);
-            let own = Arc::clone(&server.own_rates);
-            Held::admit(own, demand).await
+    let own = |demand| Held::admit(Arc::clone(&server.own_rates) as Arc<dyn RateStore>, demand);
+    // Without the store, the server goes on and keeps to the rates by itself. Nobody waits for one that is lost.
+    let admitted = if server.is_store_lost() {
+        own(demand).await
+    } else {
+        match Held::admit(Arc::clone(&server.stores.rates), demand.clone()).await {
+            Ok(admitted) => Ok(admitted),
+            Err(_) => {
+                server.note_store(true);
+                own(demand).await
+            }
         }
     };
     let (held, admission) = admitted.map_err(|error| Failure::new(FailureKind::Unavailable, error.to_string()))?;

@@ -22,8 +22,11 @@ impl Held {
     pub async fn admit(store: Arc<dyn RateStore>, demand: Demand) -> Result<(Self, Admission), StoreError> {
         let mut held = Self { store, demand: Some(demand.clone()) };
         let admission = held.store.admit(demand).await;
-        // Where the store has failed, it may still say yes later.
-        if admission.as_ref().is_ok_and(|admission| admission.refused.is_some()) {
+        let holds_nothing = match &admission {
+            Ok(admission) => admission.refused.is_some(),
+            Err(_) => !held.store.admits_unheard(),
+        };
+        if holds_nothing {
             held.demand = None;
         }
         admission.map(|admission| (held, admission))
@@ -56,15 +59,25 @@ mod tests {
     #[derive(Debug, Default)]
     struct Scripted {
         admission: Option<Admission>,
+        /// Whether it fails, and then whether it may have admitted the request all the same.
+        fails: Option<bool>,
         settled: Mutex<Vec<(String, Option<u64>)>>,
     }
 
     impl RateStore for Scripted {
         fn admit(&self, _: Demand) -> BoxFuture<'_, Result<Admission, StoreError>> {
+            if self.fails.is_some() {
+                let error = StoreError::Unreachable { server: "db".into(), cause: "no answer".into(), hint: "" };
+                return std::future::ready(Err(error)).boxed();
+            }
             match &self.admission {
                 Some(admission) => std::future::ready(Ok(*admission)).boxed(),
                 None => std::future::pending().boxed(),
             }
+        }
+
+        fn admits_unheard(&self) -> bool {
+            self.fails == Some(true)
         }
 
         fn settle(&self, demand: &Demand, used: Option<u64>) {
@@ -113,5 +126,14 @@ mod tests {
         });
         drop(Held::admit(Arc::clone(&store) as Arc<dyn RateStore>, demand()).await.expect("it works"));
         assert_eq!(settled(&store), []);
+    }
+
+    #[tokio::test]
+    async fn what_a_store_that_failed_may_hold_is_given_back_and_nothing_else() {
+        for (may_hold, given_back) in [(true, 1), (false, 0)] {
+            let store = Arc::new(Scripted { fails: Some(may_hold), ..Scripted::default() });
+            drop(Held::admit(Arc::clone(&store) as Arc<dyn RateStore>, demand()).await.expect_err("it fails"));
+            assert_eq!(settled(&store).len(), given_back);
+        }
     }
 }

@@ -99,6 +99,11 @@ pub trait RateStore: fmt::Debug + Send + Sync {
     /// The store cannot be used.
     fn admit(&self, demand: Demand) -> BoxFuture<'_, Result<Admission, StoreError>>;
 
+    /// Whether a request may have been admitted where [`RateStore::admit`] has failed, because the answer was lost on its way.
+    fn admits_unheard(&self) -> bool {
+        true
+    }
+
     /// The request is over: it no longer runs, and has used so many tokens; `None` where nobody knows how many. Does not wait.
     fn settle(&self, demand: &Demand, used: Option<u64>);
 

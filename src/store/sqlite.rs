@@ -112,9 +112,17 @@ impl RateStore for SqliteStore {
         self.writer.transact_soon(move |transaction| admit(transaction, &demand, &server)).boxed()
     }
 
+    /// A transaction that fails changes nothing.
+    fn admits_unheard(&self) -> bool {
+        false
+    }
+
     fn settle(&self, demand: &Demand, used: Option<u64>) {
         let demand = demand.clone();
         let correction = correction(&demand, used);
+        if demand.in_flight.is_none() && correction.is_none() {
+            return;
+        }
         self.writer.submit_soon(move |transaction| {
             if demand.in_flight.is_some() {
                 let mut delete = transaction.prepare_cached("DELETE FROM key_requests WHERE key = ?1 AND id = ?2")?;

@@ -628,13 +628,14 @@ fn a_gateway_that_refuses_a_request_without_a_key_refuses_no_key() {
 
 #[cfg(unix)]
 #[test]
-fn a_key_that_its_gateway_refuses_is_read_again() {
+fn a_key_that_its_gateway_refuses_is_read_again_and_the_former_one_stays_a_secret() {
+    const OTHER: &str = "sk-Zw81mQpT4vXe7RbN2kLs9uYd";
     let is_replaced = Arc::new(AtomicBool::new(false));
     let wanted = Arc::clone(&is_replaced);
     let gateway = Gateway::by(move |request| {
-        let wanted = if wanted.load(Ordering::SeqCst) { format!("Bearer {KEY}-2") } else { format!("Bearer {KEY}") };
+        let wanted = if wanted.load(Ordering::SeqCst) { format!("Bearer {OTHER}") } else { format!("Bearer {KEY}") };
         match request.header("authorization") {
-            Some(given) if given == wanted => Reply::unary("yes"),
+            Some(given) if given == wanted => Reply::unary(&format!("yes, {OTHER} comes after {KEY}")),
             _ => Reply::error(401, "the token has expired"),
         }
     });
@@ -648,9 +649,11 @@ fn a_key_that_its_gateway_refuses_is_read_again() {
     let server = Server::start(&home, &[]);
     assert_eq!(server.ask(&server.key, "m").status, 200);
     is_replaced.store(true, Ordering::SeqCst);
-    home.file("token", format!("{KEY}-2"));
+    home.file("token", OTHER);
     assert_eq!(server.ask(&server.key, "m").status, 502);
     server.wait_until("the new key", |server| server.ask(&server.key, "m").status == 200);
+    let answer = server.ask(&server.key, "m").text();
+    assert!(answer.contains("yes, *** comes after ***"), "{answer}");
     std::fs::remove_file(path).expect("removed");
     server.running.signal(rustix::process::Signal::TERM);
     server.running.finish().exits(0).says("up refuses its key");

@@ -45,12 +45,21 @@ pub fn decode(status: u16, body: &[u8]) -> Failure {
 }
 
 /// The failure in the body of an answer that holds nothing else, where it tells that the key was refused. Some gateways say that
-/// with a status of success.
+/// with a status of success, some of them in plain text.
 pub fn refusal(body: &[u8]) -> Option<Failure> {
     /// What holds answers in some format.
     const ANSWERS: [&str; 5] = ["choices", "content", "candidates", "output", "data"];
-    let is_answer = has_any(&fields(body)?, &ANSWERS);
-    Some(decode(200, body)).filter(|failure| failure.kind == FailureKind::Auth && !is_answer)
+    let may_refuse = match fields(body) {
+        Some(fields) => !has_any(&fields, &ANSWERS),
+        None => is_sentence(body),
+    };
+    Some(body).filter(|_| may_refuse).map(|body| decode(200, body)).filter(|failure| failure.kind == FailureKind::Auth)
+}
+
+/// Whether a body is nothing but a short text: no page, and no JSON but a text.
+fn is_sentence(body: &[u8]) -> bool {
+    let body = body.strip_prefix(sse::BOM).unwrap_or(body).trim_ascii();
+    body.len() <= MAX_MESSAGE && body.first().is_some_and(|first| !b"<{[".contains(first))
 }
 
 /// The failure in a body of success that should be something else than an answer of a model, such as a list, a count or vectors: an
@@ -61,7 +70,10 @@ pub fn failure_instead(body: &[u8]) -> Option<Failure> {
     if body.len() > LARGEST {
         return None;
     }
-    let fields = fields(body).filter(|fields| !has_any(fields, &ASKED_FOR))?;
+    let Some(fields) = fields(body) else { return refusal(body) };
+    if has_any(&fields, &ASKED_FOR) {
+        return None;
+    }
     let is_told = match fields.get("error") {
         Some(Value::Object(error)) => !error.is_empty(),
         Some(Value::String(error)) => !error.is_empty(),

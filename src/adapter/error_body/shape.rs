@@ -45,6 +45,8 @@ impl Said {
                 .into_iter()
                 .find(|error| !error.is_null() && **error != Value::Bool(true))
                 .unwrap_or(body);
+        // Some proxies put the error of another one into their own.
+        let error = Some(&error["error"]).filter(|inner| is_error(inner) && message(error).is_none()).unwrap_or(error);
         if let Value::String(text) = error {
             // As OAuth has it: a code, and what it means beside it.
             let is_code = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -128,6 +130,15 @@ impl Said {
         let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
         self.status = self.status.or_else(|| number?.try_into().ok().filter(|status| (400..600).contains(status)));
         self
+    }
+}
+
+/// Whether this is an error that says something.
+fn is_error(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => !fields.is_empty(),
+        Value::String(text) => !text.trim().is_empty(),
+        _ => false,
     }
 }
 

@@ -171,6 +171,11 @@ fn a_refused_key_is_told_in_an_answer_of_success_too() {
         r#"{"error":{"message":"invalid token","type":"new_api_error","code":"invalid_token"}}"#,
         r#"{"error_code":110,"error_msg":"Access token invalid or no longer valid"}"#,
         r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"result":null}"#,
+        r#"{"error":{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}}"#,
+        r#"{"error":{"error":"Invalid API key"}}"#,
+        "Invalid API key\n",
+        "\u{feff}Unauthorized",
+        r#""Invalid API key""#,
     ] {
         assert_eq!(refusal(body.as_bytes()).map(|failure| failure.kind), Some(FailureKind::Auth), "{body}");
     }
@@ -179,7 +184,11 @@ fn a_refused_key_is_told_in_an_answer_of_success_too() {
     for body in [
         "",
         "{}",
-        "invalid api key",
+        "null",
+        "There is nothing here.",
+        "<html><title>401 Unauthorized</title>Invalid API key</html>",
+        r#"["Invalid API key"]"#,
+        &format!("Invalid API key. {}", "This is a long story. ".repeat(50)),
         answer,
         odd,
         r#"{"choices":[]}"#,
@@ -198,6 +207,7 @@ fn a_document_is_a_failure_if_it_holds_an_error_or_a_refusal_and_nothing_else() 
         (r#"{"success":false,"message":"Unauthorized, invalid access token"}"#, FailureKind::Auth),
         (r#"{"code":"InvalidApiKey","message":"Invalid API-key provided.","request_id":"x"}"#, FailureKind::Auth),
         ("\u{feff} {\"message\":\"Invalid API key\",\"data\":null}", FailureKind::Auth),
+        ("Invalid API key", FailureKind::Auth),
     ] {
         assert_eq!(failure_instead(body.as_bytes()).map(|failure| failure.kind), Some(kind), "{body}");
     }
@@ -217,7 +227,8 @@ fn a_document_is_a_failure_if_it_holds_an_error_or_a_refusal_and_nothing_else() 
         r#"{"models":[]}"#,
         r#"{"message":"There is nothing here."}"#,
         r#"{"input_tokens":31}"#,
-        "Invalid API key",
+        "{\"custom_id\":\"1\",\"error\":{\"message\":\"Invalid API key\"}}\n{\"custom_id\":\"2\"}",
+        "31",
         "",
     ] {
         assert_eq!(failure_instead(body.as_bytes()), None, "{body}");
