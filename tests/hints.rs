@@ -63,6 +63,15 @@ fn a_refusal_with_status_200_is_told_by_every_command() {
 }
 
 #[test]
+fn nobody_waits_for_the_rest_of_a_stream_that_refuses_the_key() {
+    let refusal = json!({"success": false, "message": "Invalid API key: nobody knows it"});
+    let gateway = Gateway::always(Reply::sse().event(&refusal).hold());
+    let home = Home::with(&gateway);
+    // Without the end of the stream, the default limits would come first.
+    home.llm(["ask", "hi", "--timeout", "40s"]).output().exits(4).says("Invalid API key: nobody knows it");
+}
+
+#[test]
 fn what_can_be_done_about_a_failure_is_said_by_every_command() {
     let gateway = Gateway::by(|request| match &*request.model() {
         "good" => Reply::stream(&["ok"]),

@@ -200,6 +200,11 @@ impl Stream {
         self.progress.final_usage
     }
 
+    /// Whether the gateway refuses the key in this stream, instead of an answer.
+    pub fn is_refusal(&self) -> bool {
+        self.progress.refusal().is_some()
+    }
+
     /// Whether the gateway itself has told in this stream that the answer failed.
     pub fn has_reported_failure(&self) -> bool {
         self.progress.has_reported
@@ -355,8 +360,13 @@ impl Progress {
         Failure { kind: FailureKind::Truncated, should_retry: None, ..failure }
     }
 
+    /// The refusal of the key that the stream began with, if no answer has come.
+    fn refusal(&self) -> Option<Failure> {
+        self.opening.iter().find_map(|data| error_body::refusal(data.as_bytes()))
+    }
+
     fn verdict(&self) -> Result<(), Failure> {
-        if let Some(refusal) = self.opening.iter().find_map(|data| error_body::refusal(data.as_bytes())) {
+        if let Some(refusal) = self.refusal() {
             return Err(refusal);
         }
         if self.is_empty() {

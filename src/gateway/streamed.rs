@@ -83,8 +83,11 @@ impl Reading<'_> {
                 Flow::Done => break,
                 Flow::Continue => {}
             }
+            let is_refusal = stream.is_refusal();
             if stream.finished() {
                 limit.after_end(stream.has_usage(), arrived);
+            } else if is_refusal {
+                limit.deadline = limit.deadline.min(arrived + SHORT_GRACE);
             }
             if unsent.read >= MESSAGE {
                 unsent.send().await?;
@@ -99,8 +102,8 @@ impl Reading<'_> {
                 }
                 Some(Ok(None)) => break,
                 None if wake < limit.deadline => flow = Ok(Flow::Continue),
-                // Whatever follows the finish reason is not part of the answer.
-                Some(Err(_)) | None if stream.finished() => break,
+                // Whatever follows the finish reason is not part of the answer, and no answer follows a refusal.
+                Some(Err(_)) | None if stream.finished() || is_refusal => break,
                 Some(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
                 None => return Err(stream.broken_by(self.deadlines.exceeded(limit.spoke))),
             }
