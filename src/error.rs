@@ -141,7 +141,7 @@ impl Error {
                 lack(source).map(Lack::hint)
             }
             Self::Output { target, .. } if target == STDOUT => {
-                Some("--out FILE writes the answer to a file instead".into())
+                Some("a command that has --out FILE can write to a file instead".into())
             }
             Self::Output { source, .. } if has_no_room(source) => Some("make room there, or name another place".into()),
             Self::Output { .. } | Self::Input { .. } | Self::Signalled(_) => None,

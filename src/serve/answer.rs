@@ -1,270 +1,36 @@
-//! From the events of a call to the answer that its client gets.
+//! From the events of a call to the bytes that its client gets, in the client's wire format.
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::response::Response;
-use bytes::Bytes;
-use futures_util::stream;
-use tokio::sync::{mpsc, oneshot};
 
 use super::limits::Taken;
-use super::line::Place;
-use super::loaded_config::LoadedConfig;
+use super::refusal;
 use super::request::Asked;
-use super::told_cost::ToldCost;
-use super::{Server, refusal};
 use crate::adapter::Encoder;
 use crate::adapter::verdict::is_told_by;
 use crate::call::{Call, Event, RunEvent, Target, Told, origin};
 use crate::chat::{self, FinishReason, StreamEvent};
 use crate::error::{Failure, FailureKind};
 use crate::gateway::REPEATED_KEY;
-use crate::http::json_body;
-use crate::policy::budget::is_store_lost;
-use crate::record::Record;
-use crate::run::Single;
-
-/// How many pieces of an answer may wait for a client that reads slowly. When there are more, the gateway has to wait.
-const WAITING: usize = 4;
-
-/// A request that may run.
-pub(super) struct Asking {
-    pub(super) loaded: Arc<LoadedConfig>,
-    pub(super) asked: Asked,
-    pub(super) call: Call,
-    /// What it took from the rates of its client.
-    pub(super) taken: Taken,
-    /// Its place among those that run.
-    pub(super) place: Place,
-}
-
-/// The beginning of an answer, or all of it.
-struct Head {
-    response: Response,
-}
-
-/// Runs a call and returns its answer. The call goes on by itself: if the client leaves, it is stopped and recorded.
-pub(super) async fn respond(server: &Arc<Server>, mut asking: Asking, headers: &HeaderMap) -> Response {
-    let trace = Trace::of(headers);
-    asking.call.trace = Some(trace.onward(&asking.call.id).into());
-    let (id, api) = (asking.call.id.clone(), asking.asked.api);
-    let (sender, head) = oneshot::channel();
-    let told_cost = ToldCost::new(Arc::clone(&asking.loaded), &asking.call);
-    let single = Single::start(Arc::clone(&asking.loaded.prepared), trace.run.clone(), asking.call);
-    let answer = Answer::new(asking.asked, single.call());
-    let running = Running {
-        server: Arc::clone(server),
-        answer,
-        told_cost,
-        head: Some(sender),
-        body: None,
-        taken: asking.taken,
-        parent: trace.parent,
-    };
-    let place = asking.place;
-    server.tasks.spawn(async move {
-        running.run(single).await;
-        drop(place);
-    });
-    match head.await {
-        Ok(Head { response }) => response,
-        Err(_) => {
-            let failure = Failure::new(FailureKind::ServerError, "the call broke off").with_status(500);
-            refusal::respond(api, &failure, &id)
-        }
-    }
-}
-
-/// Whether another key may help. Without one there is none to read again.
-fn is_refused_key(failure: &Failure) -> bool {
-    failure.kind == FailureKind::Auth && failure.status == Some(401) && !failure.without_key
-}
-
-/// The trace that a call belongs to.
-struct Trace {
-    /// The id of the run: the id of the client's trace, if it has one.
-    run: String,
-    /// The id of the client's span.
-    parent: Option<String>,
-}
-
-impl Trace {
-    fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|value| {
-            let mut parts = value.trim().split('-');
-            let (_version, trace, span) = (parts.next()?, parts.next()?, parts.next()?);
-            let is_span = span.len() == 16 && span.bytes().all(|byte| byte.is_ascii_hexdigit());
-            let trace = (trace.len() == 32).then(|| uuid::Uuid::try_parse(trace).ok()).flatten()?;
-            (is_span && !trace.is_nil()).then(|| (trace, span.to_ascii_lowercase()))
-        });
-        let (run, parent) = given.unzip();
-        Self { run: run.unwrap_or_else(uuid::Uuid::now_v7).to_string(), parent }
-    }
-
-    /// What the gateway gets as `traceparent`: the span of this call, which is the end of its id.
-    fn onward(&self, call: &str) -> String {
-        let digits = |id: &str| -> String { id.chars().filter(char::is_ascii_hexdigit).collect() };
-        let (trace, span) = (digits(&self.run), digits(call));
-        format!("00-{trace}-{}-01", span.get(span.len().saturating_sub(16)..).unwrap_or_default())
-    }
-}
-
-/// A call that runs for a client.
-struct Running {
-    server: Arc<Server>,
-    answer: Answer,
-    told_cost: ToldCost,
-    /// Where the beginning of the answer goes; `None` once it has gone.
-    head: Option<oneshot::Sender<Head>>,
-    /// Where the rest of a stream goes.
-    body: Option<mpsc::Sender<Bytes>>,
-    taken: Taken,
-    /// The span of the client, if it has told one.
-    parent: Option<String>,
-}
-
-impl Running {
-    async fn run(mut self, mut single: Single) {
-        let mut batch = Vec::new();
-        let server = Arc::clone(&self.server);
-        let mut is_stopped = false;
-        loop {
-            let more = tokio::select! {
-                biased;
-                more = single.next(&mut batch) => more,
-                // A client that leaves stops the call at once. From an answer that has told its end, only its usage and its
-                // cost are still to come: they are read for the record, also where a client leaves as soon as it has the end.
-                () = self.left(), if self.answer.finish.is_none() => break,
-                () = server.stopped() => {
-                    is_stopped = true;
-                    break;
-                }
-            };
-            for mut event in batch.drain(..) {
-                self.told_cost.check(&mut event.event);
-                self.answer.take(event);
-            }
-            let is_taken = self.send().await || self.answer.finish.is_some();
-            if !is_taken || !more {
-                break;
-            }
-        }
-        if self.answer.failed.as_ref().is_some_and(is_store_lost) {
-            self.server.note_store(true);
-        }
-        if self.answer.failed.as_ref().is_some_and(is_refused_key) {
-            self.server.refused_key.send_replace(self.answer.target.gateway.clone());
-        }
-        let ended = single.end().await;
-        self.taken.settle(&ended.record);
-        self.server.metrics.ended(ended.call.caller.key.as_deref().unwrap_or_default(), &ended.record);
-        if let Some(recording) = &self.server.stores.recording {
-            let mut row = ended.row(recording);
-            if row.attempts.is_empty() && row.error.is_some() {
-                // A request that was never sent costs its client nothing, so that many of them would fill the disk.
-                row.request.body = None;
-            }
-            if let Some(traces) = self.server.traces()
-                && !traces.add(&row, &ended.call.request, self.parent.clone())
-            {
-                self.server.metrics.unsent(1);
-            }
-            // A client that has its whole answer finds it in the ledger, whatever becomes of this server.
-            recording.ledger.record(row).await;
-        }
-        if is_stopped {
-            self.break_off();
-        }
-        self.finish(&ended.record);
-    }
-
-    /// Tells the client of a stream that has begun that the server was stopped. One that reads nothing is not waited for.
-    fn break_off(&mut self) {
-        if self.head.is_none() && !self.answer.is_over {
-            self.answer.end(Err(Failure::new(FailureKind::Interrupted, "the server was stopped")));
-            if let Some(body) = &self.body {
-                let _ = body.try_send(Bytes::from(std::mem::take(&mut self.answer.ready)));
-            }
-        }
-    }
-
-    /// Ready when the client has left.
-    async fn left(&mut self) {
-        match (&mut self.head, &self.body) {
-            (Some(head), _) => head.closed().await,
-            (None, Some(body)) => body.closed().await,
-            (None, None) => std::future::pending().await,
-        }
-    }
-
-    /// Sends what is ready of a stream. Returns `false` where the client has left.
-    async fn send(&mut self) -> bool {
-        if !self.answer.streams() || !self.answer.has_begun || self.answer.ready.is_empty() {
-            return true;
-        }
-        let bytes = Bytes::from(std::mem::take(&mut self.answer.ready));
-        let Some(head) = self.head.take() else {
-            let Some(body) = &self.body else { return false };
-            return body.send(bytes).await.is_ok();
-        };
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let rest = stream::unfold((Some(bytes), receiver), |(first, mut receiver)| async move {
-            let bytes = match first {
-                Some(bytes) => bytes,
-                None => receiver.recv().await?,
-            };
-            Some((Ok::<_, std::convert::Infallible>(bytes), (None, receiver)))
-        });
-        let mut response = Response::new(Body::from_stream(rest));
-        let headers = response.headers_mut();
-        name(headers, CONTENT_TYPE.as_str(), self.answer.content_type());
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        self.answer.tell(headers, &self.taken);
-        self.body = Some(sender);
-        head.send(Head { response }).is_ok()
-    }
-
-    /// Sends the whole of an answer that is no stream, or the reason why there is none.
-    fn finish(&mut self, record: &Record) {
-        let Some(head) = self.head.take() else { return };
-        let mut response = match self.answer.whole() {
-            Ok((content_type, body)) => {
-                let mut response = json_body(body);
-                name(response.headers_mut(), CONTENT_TYPE.as_str(), &content_type);
-                response
-            }
-            Err(failure) => refusal::as_it_is(self.answer.asked.api, &self.answer.told(&failure), &self.answer.call),
-        };
-        let headers = response.headers_mut();
-        self.answer.tell(headers, &self.taken);
-        if let Some(cost) = record.cost.filter(|cost| !cost.partial) {
-            name(headers, "x-llm-cost-usd", &cost.usd.to_decimal());
-        }
-        // A client that has left gets nothing.
-        let _ = head.send(Head { response });
-    }
-}
 
 /// Sets a header whose value can be sent.
-pub(super) fn name(headers: &mut HeaderMap, name: &'static str, value: &str) {
+pub(super) fn set_header(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(HeaderName::from_static(name), value);
     }
 }
 
 /// What has come of an answer, on its way into the wire format of its client.
-struct Answer {
-    asked: Asked,
+pub(super) struct Answer {
+    pub(super) asked: Asked,
     /// The id of the call.
-    call: String,
+    pub(super) call: String,
     /// The models that get the body of the client as it is, and whose answer the client gets as it is.
     passing: Vec<Target>,
     encoder: Box<dyn Encoder + Send>,
     /// Who was asked last.
-    target: Target,
+    pub(super) target: Target,
     attempts: usize,
     cache: &'static str,
     /// The parameters that this model has refused, so that it did not get them.
@@ -277,27 +43,27 @@ struct Answer {
     /// The last bytes of an answer that is handed on.
     passed_end: Vec<u8>,
     /// The bytes of a stream, or of an answer that is handed on, that have not been sent.
-    ready: Vec<u8>,
+    pub(super) ready: Vec<u8>,
     /// The answer of a gateway that speaks another wire format.
     response: chat::Response,
     /// Whether its signature has the mark of who gave it.
     is_marked: bool,
     /// Why the answer ended, as the gateway told it.
-    finish: Option<FinishReason>,
+    pub(super) finish: Option<FinishReason>,
     /// Whether something has come that another try or another model does not replace any more.
-    has_begun: bool,
+    pub(super) has_begun: bool,
     has_calls: bool,
     /// Whether the client has been told that the answer has failed.
     has_told_failure: bool,
-    failed: Option<Failure>,
+    pub(super) failed: Option<Failure>,
     /// What was said of the models that the client may have expected and that were not asked.
     not_tried: Vec<String>,
     /// Whether the call has come to its end.
-    is_over: bool,
+    pub(super) is_over: bool,
 }
 
 impl Answer {
-    fn new(mut asked: Asked, call: &Call) -> Self {
+    pub(super) fn new(mut asked: Asked, call: &Call) -> Self {
         let encoder = encoder(&asked);
         let not_tried = std::mem::take(&mut asked.not_tried);
         let passing = call.choices.iter().filter(|choice| choice.passes).map(|choice| choice.target.clone());
@@ -328,16 +94,16 @@ impl Answer {
     }
 
     /// Whether the client wants a stream.
-    fn streams(&self) -> bool {
+    pub(super) fn streams(&self) -> bool {
         self.asked.body.stream()
     }
 
-    fn content_type(&self) -> &str {
+    pub(super) fn content_type(&self) -> &str {
         let passed = self.content_type.as_deref().filter(|_| self.passes);
         passed.unwrap_or_else(|| self.encoder.content_type())
     }
 
-    fn take(&mut self, event: RunEvent) {
+    pub(super) fn take(&mut self, event: RunEvent) {
         match event.event {
             Event::Attempt { target } => {
                 self.passes = self.passing.contains(&target);
@@ -423,7 +189,7 @@ impl Answer {
     /// An answer that is cut at the token limit is an answer, since its end says so. So is one that was handed on with its end:
     /// its client has read all that this server has read. In the words of another wire format, the end is written only now,
     /// and not where a part of the answer may be missing.
-    fn end(&mut self, result: Result<(), Failure>) {
+    pub(super) fn end(&mut self, result: Result<(), Failure>) {
         // Whole calls have ended as calls do, whatever the gateway says.
         let is_other = |finish: &FinishReason| matches!(finish, FinishReason::Other(_));
         let has_calls = self.has_calls && self.finish == Some(FinishReason::Stop);
@@ -458,7 +224,7 @@ impl Answer {
     }
 
     /// The failure in words for the client, with the further models of the call that were not asked.
-    fn told(&self, failure: &Failure) -> Failure {
+    pub(super) fn told(&self, failure: &Failure) -> Failure {
         refusal::with_sentences(refusal::told(self.asked.api, failure), &self.not_tried)
     }
 
@@ -466,7 +232,7 @@ impl Answer {
     ///
     /// # Errors
     /// There is no answer.
-    fn whole(&mut self) -> Result<(String, Vec<u8>), Failure> {
+    pub(super) fn whole(&mut self) -> Result<(String, Vec<u8>), Failure> {
         let content_type = match (self.passes, &self.content_type) {
             (true, Some(content_type)) => content_type.to_string(),
             _ => "application/json".to_owned(),
@@ -484,17 +250,17 @@ impl Answer {
     }
 
     /// Tells the client how its call went.
-    fn tell(&self, headers: &mut HeaderMap, taken: &Taken) {
-        name(headers, "x-request-id", &self.call);
-        name(headers, "x-llm-call-id", &self.call);
-        name(headers, "x-llm-model", &self.target.model);
-        name(headers, "x-llm-gateway", &self.target.gateway);
-        name(headers, "x-llm-cache", self.cache);
-        name(headers, "x-llm-attempts", &self.attempts.to_string());
+    pub(super) fn tell(&self, headers: &mut HeaderMap, taken: &Taken) {
+        set_header(headers, "x-request-id", &self.call);
+        set_header(headers, "x-llm-call-id", &self.call);
+        set_header(headers, "x-llm-model", &self.target.model);
+        set_header(headers, "x-llm-gateway", &self.target.gateway);
+        set_header(headers, "x-llm-cache", self.cache);
+        set_header(headers, "x-llm-attempts", &self.attempts.to_string());
         let translated = self.asked.ignored.iter().filter(|_| !self.passes).map(String::as_str);
         let ignored: Vec<&str> = translated.chain(self.left_out.iter().copied()).collect();
         if !ignored.is_empty() {
-            name(headers, "x-llm-ignored", &ignored.join(", "));
+            set_header(headers, "x-llm-ignored", &ignored.join(", "));
         }
         taken.tell(headers);
     }
@@ -521,6 +287,7 @@ mod tests {
     use super::*;
     use crate::adapter::{Api, Operation};
     use crate::call::Choice;
+    use bytes::Bytes;
 
     #[test]
     fn what_a_model_refuses_that_was_not_asked_is_not_what_the_answer_lacks() {

@@ -12,11 +12,12 @@ use hyper::body::{Body as _, Incoming};
 use percent_encoding::percent_decode_str;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::answer::{self, Asking};
+use super::answer::set_header;
 use super::bodies::Room;
 use super::keys::Client;
 use super::refusal::{self, plain};
 use super::request::Asked;
+use super::running::{Asking, respond};
 use super::{Server, auth, hosts, limits, models};
 use crate::adapter::{Api, Operation};
 use crate::error::{Failure, FailureKind};
@@ -128,7 +129,7 @@ pub(super) async fn handle(server: Arc<Server>, request: Request<Incoming>) -> R
     };
     if server.is_draining() {
         // The client makes its next connection, and finds the server that has taken over.
-        answer::name(response.headers_mut(), "connection", "close");
+        set_header(response.headers_mut(), "connection", "close");
     }
     Ok(response)
 }
@@ -137,7 +138,7 @@ pub(super) async fn handle(server: Arc<Server>, request: Request<Incoming>) -> R
 pub(super) fn refused(api: Api, failure: &Failure) -> Response {
     let id = uuid::Uuid::now_v7().to_string();
     let mut response = refusal::respond(api, failure, &id);
-    answer::name(response.headers_mut(), "x-request-id", &id);
+    set_header(response.headers_mut(), "x-request-id", &id);
     response
 }
 
@@ -153,7 +154,7 @@ fn known(server: &Server, api: Api, headers: &HeaderMap, uri: &Uri) -> Result<Ar
 fn own(api: Api, failure: &Failure) -> Response {
     let id = uuid::Uuid::now_v7().to_string();
     let mut response = refusal::as_it_is(api, failure, &id);
-    answer::name(response.headers_mut(), "x-request-id", &id);
+    set_header(response.headers_mut(), "x-request-id", &id);
     response
 }
 
@@ -207,7 +208,7 @@ async fn ask(
     let taken = limits::take(server, client, &call).await?;
     let place = server.line.enter(&client.name).await.map_err(|_| busy())?;
     drop(room);
-    Ok(answer::respond(server, Asking { loaded, asked, call, taken, place }, headers).await)
+    Ok(respond(server, Asking { loaded, asked, call, taken, place }, headers).await)
 }
 
 /// The refusal of a request for which there is no place.
@@ -221,7 +222,7 @@ fn estimated(api: Api, tokens: u64) -> Result<Response, Failure> {
         Api::Gemini => format!("{{\"totalTokens\":{tokens}}}"),
         _ => format!("{{\"input_tokens\":{tokens}}}"),
     });
-    answer::name(response.headers_mut(), "x-llm-estimated", "true");
+    set_header(response.headers_mut(), "x-llm-estimated", "true");
     Ok(response)
 }
 

@@ -14,7 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Server;
-use super::answer::name;
+use super::answer::set_header;
 use crate::error::{Failure, FailureKind};
 use crate::record::Record;
 
@@ -204,7 +204,7 @@ impl Metrics {
         let _ = text::encode(&mut body, &self.registry);
         let mut response = Response::new(body.into());
         let headers: &mut HeaderMap = response.headers_mut();
-        name(headers, "content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        set_header(headers, "content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8");
         response
     }
 }

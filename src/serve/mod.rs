@@ -17,7 +17,9 @@ mod models;
 mod readable;
 mod refusal;
 mod request;
+mod running;
 mod told_cost;
+mod traceparent;
 mod traces;
 mod translation;
 
