@@ -65,16 +65,55 @@ fn refuses_key(status: Option<u16>, said: &Said) -> bool {
 
 /// Whether a code of the error says that the key is wrong.
 fn has_key_code(said: &Said) -> bool {
+    /// What names a key in a code.
+    const KEYS: [&str; 9] = [
+        "accesstoken",
+        "apikey",
+        "authentication",
+        "authheader",
+        "authorizationheader",
+        "authtoken",
+        "bearertoken",
+        "credential",
+        "jwt",
+    ];
+    const COMPLAINTS: [&str; 17] = [
+        "bad",
+        "blocked",
+        "disabled",
+        "error",
+        "expired",
+        "fail",
+        "inactive",
+        "incorrect",
+        "invalid",
+        "malformed",
+        "missing",
+        "notfound",
+        "rejected",
+        "required",
+        "revoked",
+        "unknown",
+        "wrong",
+    ];
+    // LiteLLM without a database knows its master key alone, and gives the last reason for every other key.
+    const CODES: [&str; 9] = [
+        "autherror",
+        "expiredkey",
+        "expiredtoken",
+        "invalidtoken",
+        "nodbconnection",
+        "tokenexpired",
+        "tokennotfoundindb",
+        "unauthenticated",
+        "unauthorized",
+    ];
     [&said.code, &said.kind].into_iter().flatten().any(|word| {
         // Written as one word, because gateways write the same code in several ways.
-        let letters: String = word.chars().filter(|letter| !matches!(letter, '_' | '-' | ' ')).collect();
+        let letters: String = word.chars().filter(|letter| letter.is_alphanumeric()).collect();
         let letters = letters.to_lowercase();
-        // LiteLLM without a database knows its master key alone, and gives the last reason for every other key.
-        ["autherror", "authenticationerror", "invalidapikey", "apikeyinvalid", "unauthenticated", "unauthorized"]
-            .contains(&&*letters)
-            || ["invalidtoken", "invalidauthtoken", "invalidauthenticationtoken", "nodbconnection"].contains(&&*letters)
-            // `oauth.v2.InvalidApiKey`
-            || letters.ends_with(".invalidapikey")
+        let holds = |parts: &[&str]| parts.iter().any(|part| letters.contains(part));
+        CODES.contains(&&*letters) || holds(&KEYS) && holds(&COMPLAINTS)
     })
 }
 

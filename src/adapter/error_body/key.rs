@@ -20,15 +20,28 @@ pub(super) fn is_refused_by(message: &str) -> bool {
     if is_about_a_field(message) {
         return false;
     }
-    let message = message.to_lowercase().replace(['-', '_'], " ").replace('’', "'").replace("n't", " not");
-    let message = message.replace("apikey", "api key");
-    is_whole(&message) || names_header(&message) || complains(outside_of_quotes(&message))
+    let lower = message.to_lowercase();
+    let message = plain(&lower);
+    is_whole(&message) || names_header(&message) || complains(&plain(&outside_of_quotes(&lower)))
 }
 
-/// Whether the message is nothing but words that mean something else within a sentence.
+/// The message with one spelling for each word.
+fn plain(message: &str) -> String {
+    message.replace(['-', '_'], " ").replace('’', "'").replace("n't", " not").replace("apikey", "api key")
+}
+
+/// Whether the message is nothing but words that mean something else within a sentence, or begins with a clause of such words.
 fn is_whole(message: &str) -> bool {
-    ["unauthorized", "unauthenticated", "not authenticated", "invalid token", "invalid key"]
-        .contains(&message.trim_end_matches('.'))
+    let whole = message.trim_end_matches('.');
+    let opening = clauses(message).next().unwrap_or_default();
+    let mut opening = opening.into_iter().map(|(_, word)| word).skip_while(|word| word.parse::<u16>().is_ok());
+    let is_refusal = match opening.next() {
+        Some("unauthorized" | "unauthenticated") => true,
+        Some("not") => opening.next() == Some("authenticated"),
+        _ => false,
+    };
+    matches!(whole, "invalid token" | "invalid key")
+        || is_refusal && opening.all(|word| ["access", "client", "error", "request", "user"].contains(&word))
 }
 
 /// FastAPI, where a header is missing.
@@ -46,15 +59,42 @@ fn is_about_a_field(message: &str) -> bool {
     is_field && !name.contains(' ') && parts.any(is_number)
 }
 
-/// What stands before the first quote. In quotes, a message may repeat what was asked.
-fn outside_of_quotes(message: &str) -> &str {
+/// The message without what stands in quotes, where it may repeat what was asked: a name is left out, and of what is longer all that
+/// follows, since it may hold quotes itself.
+fn outside_of_quotes(message: &str) -> String {
+    const LONGEST_NAME: usize = 64;
+    let mut outside = String::new();
+    let mut rest = message;
+    while let Some((at, closing)) = next_quote(rest) {
+        outside.push_str(&rest[..at]);
+        let quoted = rest[at..].trim_start_matches(|letter| closing_of(letter).is_some());
+        match quoted.split_once(closing) {
+            Some((name, behind)) if name.len() <= LONGEST_NAME && !name.contains(char::is_whitespace) => rest = behind,
+            _ => return outside,
+        }
+    }
+    outside + rest
+}
+
+/// The place of the first quote, and what closes it.
+fn next_quote(text: &str) -> Option<(usize, char)> {
     let mut before = ' ';
-    let quote = message.char_indices().find(|(_, letter)| {
-        let before = std::mem::replace(&mut before, *letter);
+    text.char_indices().find_map(|(at, letter)| {
+        let before = std::mem::replace(&mut before, letter);
         // Behind a letter it is an apostrophe.
-        matches!(letter, '"' | '`' | '“' | '„' | '«' | '‘') || *letter == '\'' && !before.is_alphanumeric()
-    });
-    quote.map_or(message, |(at, _)| &message[..at])
+        let is_apostrophe = letter == '\'' && before.is_alphanumeric();
+        Some((at, closing_of(letter).filter(|_| !is_apostrophe)?))
+    })
+}
+
+fn closing_of(quote: char) -> Option<char> {
+    match quote {
+        '"' | '`' | '\'' => Some(quote),
+        '“' | '„' => Some('”'),
+        '«' => Some('»'),
+        '‘' => Some('’'),
+        _ => None,
+    }
 }
 
 fn complains(message: &str) -> bool {
@@ -65,7 +105,7 @@ fn complains(message: &str) -> bool {
                 let is_first = std::mem::replace(is_open, *is_open && clause.len() <= LONGEST_OPENING);
                 is_first.then_some(clause)
             })
-            .any(|clause| complains_of_key(&clause) || has_ended(&clause))
+            .any(|clause| complains_of_key(&clause) || has_ended(&clause) || cannot_authenticate(&clause))
 }
 
 /// The words of each clause, with the place of each in the message.
@@ -104,9 +144,26 @@ fn complains_of_key(clause: &[(usize, &str)]) -> bool {
 /// Whether a clause begins with a key that is at its end: `This key is disabled`. Alone, `key` and `token` may mean something else.
 fn has_ended(clause: &[(usize, &str)]) -> bool {
     let mut words = clause.iter().map(|(_, word)| *word).skip_while(|word| BEFORE_ALONE.contains(word));
-    words.next().is_some_and(|noun| matches!(noun, "key" | "token"))
-        && words.next().is_some_and(|verb| matches!(verb, "is" | "was" | "has"))
-        && words.find(|word| !matches!(*word, "been" | "already" | "now")).is_some_and(|word| ENDED.contains(&word))
+    let Some(noun @ ("key" | "token")) = words.next() else { return false };
+    words.next().is_some_and(|verb| matches!(verb, "is" | "was" | "has"))
+        && words
+            .find(|word| !matches!(*word, "been" | "already" | "now"))
+            .is_some_and(|word| ENDED.contains(&word) || noun == "token" && matches!(word, "incorrect" | "invalid"))
+}
+
+/// Whether a clause says that whoever asks could not be recognized, and not that the gateway could not be by somebody else:
+/// `failed to authenticate the request`.
+fn cannot_authenticate(clause: &[(usize, &str)]) -> bool {
+    let words: Vec<&str> = clause.iter().map(|(_, word)| *word).collect();
+    let Some(verb) = words.iter().position(|word| matches!(*word, "authenticate" | "authenticated")) else {
+        return false;
+    };
+    let fails = words[..verb]
+        .iter()
+        .any(|word| matches!(*word, "cannot" | "failed" | "must" | "need" | "not" | "please" | "unable"));
+    let of_another = words.get(verb + 1).is_some_and(|word| matches!(*word, "against" | "at" | "for" | "to" | "with"));
+    let names_key = || (verb..words.len()).any(|at| length_of_key(&words[at..]).is_some());
+    fails && clause[0].0 <= FAR && (!of_another || names_key())
 }
 
 /// Whether these words, before a key, ask for one: `please provide a valid`.
@@ -148,7 +205,9 @@ fn complaint_before(words: &[&str]) -> Option<usize> {
 /// Whether these words, which stand behind a key, complain of it.
 fn has_complaint(words: &[&str]) -> bool {
     let near = &words[..words.len().min(BEHIND)];
-    let link = near.iter().position(|word| LINKS.contains(word)).unwrap_or(near.len());
+    // `appears to be invalid`
+    let is_link = |at: &usize| LINKS.contains(&near[*at]) && (near[*at], near.get(at + 1)) != ("to", Some(&"be"));
+    let link = (0..near.len()).find(is_link).unwrap_or(near.len());
     let near = &near[..link];
     let is_denied = |at: usize| {
         // `no longer valid`
@@ -159,41 +218,70 @@ fn has_complaint(words: &[&str]) -> bool {
 }
 
 /// What stands before the word for a key: `API key`, `access token`, `proxy server token`.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 28] = [
     "access",
+    "account",
+    "admin",
     "api",
+    "app",
+    "application",
     "auth",
     "authentication",
     "authorization",
     "basic",
     "bearer",
+    "developer",
+    "gateway",
     "id",
+    "license",
+    "master",
+    "organization",
+    "personal",
     "private",
+    "project",
     "proxy",
     "secret",
     "security",
     "server",
+    "session",
     "subscription",
+    "team",
+    "virtual",
 ];
 
-const COMPLAINTS_BEFORE: [&str; 14] = [
+/// What is wrong with a key, said before it: `an invalid key`.
+const COMPLAINTS_BEFORE: [&str; 25] = [
     "bad",
+    "banned",
+    "blocked",
+    "deactivated",
+    "deleted",
     "disabled",
     "empty",
     "expired",
     "inactive",
     "incorrect",
     "invalid",
+    "invalidated",
+    "leaked",
     "malformed",
     "missing",
     "no",
+    "rejected",
     "revoked",
+    "suspended",
+    "unauthorized",
     "unknown",
+    "unrecognised",
     "unrecognized",
+    "unregistered",
     "wrong",
 ];
 
-const COMPLAINTS_BEHIND: [&str; 20] = [
+/// What is wrong with a key, said behind it: `the key is invalid`.
+const COMPLAINTS_BEHIND: [&str; 31] = [
+    "bad",
+    "badly",
     "banned",
     "blocked",
     "deactivated",
@@ -202,17 +290,26 @@ const COMPLAINTS_BEHIND: [&str; 20] = [
     "empty",
     "expired",
     "failed",
+    "improperly",
     "inactive",
     "incorrect",
+    "incorrectly",
     "invalid",
     "invalidated",
     "leaked",
     "malformed",
+    "mismatch",
     "missing",
+    "rejected",
     "required",
     "revoked",
     "suspended",
+    "terminated",
+    "unauthorized",
     "unknown",
+    "unrecognised",
+    "unrecognized",
+    "unregistered",
     "wrong",
 ];
 

@@ -106,6 +106,12 @@ fn the_words_of_the_body_tell_more_than_the_status() {
         (400, r#"{"title":"Unauthorized","status":401,"detail":"x"}"#, Auth),
         (400, r#"{"fault":{"faultstring":"Denied","detail":{"errorcode":"oauth.v2.InvalidApiKey"}}}"#, Auth),
         (400, r#"{"detail":"Unauthorized"}"#, Auth),
+        (400, r#"{"error":{"message":"no","type":"incorrect_api_key_error"}}"#, Auth),
+        (400, r#"{"error":{"message":"no","type":"Missing Credentials"}}"#, Auth),
+        (400, r#"{"error":{"message":"no","code":"authentication_required"}}"#, Auth),
+        (400, r#"{"error":{"message":"no","code":"token-expired"}}"#, Auth),
+        (400, r#"{"error":{"message":"no","code":"invalid_request_error"}}"#, InvalidRequest),
+        (400, r#"{"error":{"message":"no","code":"unsupported_authentication_method"}}"#, InvalidRequest),
         (400, r#"{"error":"Authorization header is correct, but the token seems invalid"}"#, Auth),
         (
             400,
@@ -320,6 +326,21 @@ fn a_refused_key_is_known_by_many_words() {
         "Authorization field missing",
         "This key is disabled",
         "token has expired, please log in again",
+        "The API Key appears to be invalid or may have expired. Please verify your credentials and try again.",
+        "API key rejected",
+        "Deactivated API key",
+        "Unauthorized: invalid token",
+        "401 Unauthorized",
+        "Unauthorized request. Log in first.",
+        "Failed to authenticate the request due to invalid token",
+        "Could not authenticate with the given API key",
+        "You must be authenticated",
+        "Authorization header is badly formatted",
+        "Virtual key is expired",
+        "User Access Token \"llm\" is expired",
+        "The API key 'sk-ab…yz' is invalid",
+        "Supplied credentials were rejected",
+        "Token is invalid or expired",
     ] {
         for (status, kind) in
             [(400, FailureKind::Auth), (429, FailureKind::RateLimited), (500, FailureKind::ServerError)]
@@ -367,6 +388,12 @@ fn words_about_a_key_that_is_the_right_one_refuse_none() {
         "Never provide an API key",
         "Your prompt appears to provide an API key",
         "api_key must be a string",
+        "Unauthorized access to the model m",
+        "Failed to authenticate with the MCP server x",
+        "Could not authenticate to the registry of images",
+        "Unknown name \"api_key\": it cannot be found",
+        "Invalid value 'x' for the field 'my api key is invalid'",
+        "This API key seems to be for another kind of request",
     ] {
         let body = serde_json::json!({"error": {"message": message}});
         assert_eq!(decode(400, body.to_string().as_bytes()).kind, FailureKind::InvalidRequest, "{message}");
