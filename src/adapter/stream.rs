@@ -395,7 +395,7 @@ impl Progress {
 
 /// Whether this event is the end of an answer from which nothing was cut.
 fn is_whole(event: &StreamEvent) -> bool {
-    matches!(event, StreamEvent::Finish(FinishReason::Stop | FinishReason::ToolCalls))
+    matches!(event, StreamEvent::Finish(reason) if verdict::sounds_whole(reason))
 }
 
 /// The event, with an id for a tool call that came without one. No two calls of a conversation may have the same: the results are
@@ -474,8 +474,11 @@ mod tests {
 
     #[test]
     fn what_was_cut_is_not_whole_again_and_unknown_words_after_whole_calls_are_no_failure() {
-        let cut = [TEXT, &FINISH.replace("stop", "length"), FINISH].concat();
-        assert!(stream(&cut).0.end(&mut Vec::new()).is_err());
+        for later in ["stop", "function_called"] {
+            let cut = [TEXT, &FINISH.replace("stop", "length"), &FINISH.replace("stop", later)].concat();
+            let failure = stream(&cut).0.end(&mut Vec::new()).expect_err(later);
+            assert!(failure.message.contains("token limit"), "{failure:?}");
+        }
         let call = TEXT.replace(
             r#""content":"a""#,
             r#""tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]"#,
@@ -502,6 +505,22 @@ mod tests {
         }
         let nothing = stream("data: [DONE]\n\n").0.end(&mut Vec::new()).expect_err("nothing");
         assert_eq!(nothing.kind, FailureKind::Protocol);
+    }
+
+    #[test]
+    fn a_whole_call_without_arguments_gets_an_empty_object_whatever_word_the_gateway_ends_with() {
+        let call = r#""tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":""}}]"#;
+        for (word, arguments) in [("tool_calls", "{}"), ("function_called", "{}"), ("length", "")] {
+            let text = [&*TEXT.replace(r#""content":"a""#, call), &FINISH.replace("stop", word)].concat();
+            let pieces = stream(&text).2.into_iter().filter_map(|decoded| match decoded {
+                Decoded::Event(StreamEvent::ToolCallDelta { arguments, .. }) => Some(arguments),
+                _ => None,
+            });
+            assert_eq!(pieces.collect::<String>(), arguments, "{word}");
+            let body = format!(r#"{{"choices":[{{"message":{{{call}}},"finish_reason":"{word}"}}]}}"#);
+            let answer = Api::OpenaiChat.adapter().decode_response(body.as_bytes()).expect("an answer");
+            assert_eq!(answer.tool_calls[0].arguments, arguments, "{word}");
+        }
     }
 
     #[test]

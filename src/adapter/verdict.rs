@@ -49,6 +49,15 @@ pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failu
     }
 }
 
+/// Whether nothing was cut from the answer, as far as its finish reason tells.
+pub(super) fn sounds_whole(finish: &FinishReason) -> bool {
+    match finish {
+        FinishReason::Stop | FinishReason::ToolCalls => true,
+        FinishReason::Other(reason) => !sounds_cut(reason),
+        FinishReason::Length | FinishReason::ContentFilter => false,
+    }
+}
+
 /// Whether a finish reason that is not known sounds as if something were missing.
 pub(super) fn sounds_cut(reason: &str) -> bool {
     const PARTS: [&str; 60] = [

@@ -1,6 +1,6 @@
 //! Answers in one piece. They are read as a stream of one frame, so that each format has one decoder.
 
-use super::{DecodeError, Decoder, error_body, sse, surrogates};
+use super::{DecodeError, Decoder, error_body, sse, surrogates, verdict};
 use crate::chat::{FinishReason, Response};
 
 /// The answer in a body. Without a finish reason it is complete all the same, because its JSON is closed.
@@ -26,7 +26,7 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response,
         let calls_tools = !response.tool_calls.is_empty();
         response.finish = Some(if calls_tools { FinishReason::ToolCalls } else { FinishReason::Stop });
     }
-    if matches!(response.finish, Some(FinishReason::Stop | FinishReason::ToolCalls)) {
+    if response.finish.as_ref().is_some_and(verdict::sounds_whole) {
         let calls = response.tool_calls.iter_mut().filter(|call| call.arguments.trim().is_empty());
         calls.for_each(|call| call.arguments = "{}".to_owned());
     }
