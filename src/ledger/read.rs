@@ -284,6 +284,14 @@ fn decode(row: &rusqlite::Row<'_>, attempts: Vec<AttemptRow>) -> Result<Row> {
     let maybe_billed = number("maybe_billed")?.unwrap_or(0);
     let cached: bool = row.get("cached")?;
     let saved = row.get::<_, Option<i64>>("saved")?.filter(|_| cached);
+    let tokens = Tokens {
+        input: number("input")?,
+        cache_read: number("cache_read")?,
+        cache_write: number("cache_write")?,
+        output: number("output")?,
+        reasoning: number("reasoning_tokens")?,
+    };
+    let saves_more = tokens.input.is_none() || tokens.output.is_none();
     Ok(Row {
         id: row.get("uuid")?,
         run: row.get("run_uuid")?,
@@ -300,16 +308,10 @@ fn decode(row: &rusqlite::Row<'_>, attempts: Vec<AttemptRow>) -> Result<Row> {
         status: word(text("status_name")?).ok_or(rusqlite::Error::InvalidQuery)?,
         finish: word(text("finish_name")?),
         cached,
-        tokens: Tokens {
-            input: number("input")?,
-            cache_read: number("cache_read")?,
-            cache_write: number("cache_write")?,
-            output: number("output")?,
-            reasoning: number("reasoning_tokens")?,
-        },
+        tokens,
         cost: cost.map(|(picos, origin)| Amount { picos, origin, partial: maybe_billed > 0 }),
         rates: json(text("price")?),
-        saved: saved.zip(cost).map(|(picos, (_, origin))| Amount { picos, origin, partial: false }),
+        saved: saved.zip(cost).map(|(picos, (_, origin))| Amount { picos, origin, partial: saves_more }),
         times: Times {
             connect: number("connect_us")?,
             first_byte: number("first_byte_us")?,

@@ -169,6 +169,7 @@ impl Pricing {
             let is_believable = |saved: &Cost| self.is_believable(saved.usd, gateway, &names, &record.usage);
             record.saved = record.saved.filter(is_believable);
             record.saved = record.saved.or_else(|| Some(self.computed(gateway, &names, &record.usage)?.cost));
+            record.saved = record.saved.filter(says_something);
             return;
         }
         let answer = match record.cost {
@@ -205,8 +206,7 @@ impl Pricing {
         if let Some(cost) = &mut record.cost {
             cost.partial |= partial;
         }
-        // That it is no less than nothing is true of every cost.
-        record.cost = record.cost.filter(|cost| !cost.partial || cost.usd > Usd::ZERO);
+        record.cost = record.cost.filter(says_something);
         record.rates = record.rates.filter(|_| record.cost.is_some());
     }
 
@@ -316,6 +316,11 @@ impl Pricing {
         };
         Arc::clone(lists.entry(gateway.name.clone()).or_insert_with(|| Arc::new(read().unwrap_or_default())))
     }
+}
+
+/// That a cost is no less than nothing is true of every cost.
+fn says_something(cost: &Cost) -> bool {
+    !cost.partial || cost.usd > Usd::ZERO
 }
 
 fn in_table(gateway: &Gateway, model: &str) -> Option<Quote> {

@@ -309,6 +309,12 @@ fn what_the_prices_do_not_cover_makes_the_cost_a_lower_bound() {
     let mut cached = Record { cached: true, saved: zero, ..answer(None, false) };
     table.price(&mut cached, &only(&corp()));
     assert!(cached.saved.is_some_and(|saved| saved.usd > Usd::ZERO), "{:?}", cached.saved);
+    // Of an answer whose prompt is free and whose length nobody told, nothing is known.
+    let free = Pricing::new(&config(&[("gpt-4o-mini", "0")]), None);
+    let mut cached = Record { cached: true, ..answer(None, false) };
+    cached.usage.output = None;
+    free.price(&mut cached, &only(&corp()));
+    assert_eq!(cached.saved, None);
 }
 
 // L11

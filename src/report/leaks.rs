@@ -33,7 +33,8 @@ pub(super) fn leaks(usage: &Usage) -> Vec<String> {
         } else {
             String::new()
         };
-        leaks.push(format!("caches saved {}{own}", total.saved));
+        let least = if total.saved_unknown > 0 { "≥" } else { "" };
+        leaks.push(format!("caches saved {least}{}{own}", total.saved));
     }
     leaks
 }

@@ -33,8 +33,10 @@ pub struct Group {
     pub cost: TotalCost,
     /// Part of the cost that went into failed attempts.
     pub retry_cost: Usd,
-    /// What reading the provider's cache saved, and llm's own.
+    /// What reading the provider's cache saved, and llm's own, as far as it is known.
     pub saved: Usd,
+    /// How many answers of llm's own cache do not tell all of their tokens, so that they saved more than is known.
+    pub saved_unknown: u64,
     /// Times until the first token, of complete answers that did not come from llm's own cache.
     pub first_token: Option<Percentiles>,
     /// Times until the end of the same answers.
@@ -161,6 +163,7 @@ impl Growing {
         }
         group.retry_cost += Usd::from_picos(call.retry_cost);
         group.saved += Usd::from_picos(call.saved);
+        group.saved_unknown += u64::from(call.cached && (call.input.is_none() || call.output.is_none()));
         match call.cost {
             Some(picos) => {
                 *group.cost.usd.get_or_insert(Usd::ZERO) += Usd::from_picos(picos);

@@ -77,6 +77,17 @@ fn short_calls_are_those_whose_own_cost_is_known() {
 }
 
 #[test]
+fn what_a_cached_answer_saved_is_a_lower_bound_where_its_tokens_are_not_known() {
+    let mut growing = Growing::default();
+    let cached = || Figures { cached: true, saved: 7, ..costing(Some(0)) };
+    growing.add(&cached());
+    growing.add(&Figures { output: None, ..cached() });
+    growing.add(&Figures { output: None, ..costing(None) });
+    let group = growing.done();
+    assert_eq!((group.saved.picos(), group.saved_unknown), (14, 1));
+}
+
+#[test]
 fn l10_a_million_costs_add_up_to_the_picodollar() {
     let mut random = fastrand::Rng::with_seed(10);
     let (mut growing, mut exact) = (Growing::default(), 0i128);
