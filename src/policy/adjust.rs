@@ -263,6 +263,22 @@ const REFUSALS: [&str; 18] = [
     "must be absent",
 ];
 
+/// Parts of messages that refuse a value, where another one of the same parameter would be taken.
+const BOUNDS: [&str; 12] = [
+    "at least",
+    "at most",
+    "between",
+    "exceed",
+    "greater than",
+    "less than",
+    "maximum",
+    "minimum",
+    "out of range",
+    "too high",
+    "too large",
+    "too low",
+];
+
 /// The index in [`ADJUSTMENTS`] of the adjustment for this failure; `None` where the failure does not refuse a known
 /// parameter.
 fn adjustment(call: &Call, failure: &Failure) -> Option<usize> {
@@ -270,7 +286,8 @@ fn adjustment(call: &Call, failure: &Failure) -> Option<usize> {
         return None;
     }
     let message = failure.message.to_lowercase();
-    if !REFUSALS.iter().any(|refusal| message.contains(refusal)) {
+    let says = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
+    if !says(&REFUSALS) || says(&BOUNDS) {
         return None;
     }
     let named = |names: &dyn Fn(&str) -> bool| {
@@ -306,16 +323,21 @@ impl<S> Adjust<S> {
         refused.get(&Kind::of(call)).cloned().unwrap_or_default()
     }
 
-    /// Remembers that such requests need this adjustment.
-    fn learn(&self, call: &Call, adjustment: usize) {
+    /// Remembers that such requests need these adjustments.
+    fn learn(&self, call: &Call, adjustments: &[usize]) {
+        if adjustments.is_empty() {
+            return;
+        }
         let kind = Kind::of(call);
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.len() >= MOST_KINDS && !refused.contains_key(&kind) {
             refused.clear();
         }
         let known = refused.entry(kind).or_default();
-        if !known.contains(&adjustment) {
-            known.push(adjustment);
+        for adjustment in adjustments {
+            if !known.contains(adjustment) {
+                known.push(*adjustment);
+            }
         }
     }
 }
@@ -334,12 +356,18 @@ impl<S: Service> Service for Adjust<S> {
                 }
             }
         }
+        let mut new = Vec::new();
         loop {
             if !applied.is_empty() {
                 applied.sort_unstable();
                 adjusted.idempotency_key = call.key_for(&format!("{applied:?}"));
             }
-            let failure = match self.inner.call(&adjusted, events).await {
+            let result = self.inner.call(&adjusted, events).await;
+            // What does not help one request must not change those of others.
+            if result.is_ok() || events.has_output() {
+                self.learn(call, &new);
+            }
+            let failure = match result {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
@@ -349,7 +377,7 @@ impl<S: Service> Service for Adjust<S> {
             let Some(index) = next.filter(|_| !events.has_output()) else { return Err(failure) };
             ADJUSTMENTS[index].make(&mut adjusted);
             applied.push(index);
-            self.learn(call, index);
+            new.push(index);
             events.emit(ADJUSTMENTS[index].event(call)).await?;
         }
     }

@@ -96,6 +96,11 @@ fn a_wrong_value_and_other_failures_are_not_adjusted() {
             r#"{"error":{"message":"max_tokens is too large: 100000. This model allows at most 4096.","param":"max_tokens"}}"#,
         ),
         (400, r#"{"error":{"message":"temperature: range: 0..1","param":"temperature"}}"#),
+        (400, r#"{"error":{"message":"max_tokens 100000 is not supported by this model; the maximum is 4096"}}"#),
+        (
+            400,
+            r#"{"error":{"message":"temperature 3 is not allowed: it must be between 0 and 2","param":"temperature"}}"#,
+        ),
         (400, r#"{"error":{"message":"'top_k' is not supported","param":"top_k"}}"#),
         (401, r#"{"error":{"message":"temperature is not supported","param":"temperature"}}"#),
         (500, r#"{"error":{"message":"temperature is not supported","param":"temperature"}}"#),
@@ -118,6 +123,20 @@ async fn the_limit_of_an_answer_is_removed_but_not_where_a_cost_limit_depends_on
         // An adjustment that another call has learned is not applied either.
         assert_eq!((run(&adjust, &bounded).await.0, gateway.asked().len()), (Err(refusal), 3));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_not_helped_is_not_done_to_other_requests() {
+    let refused = |parameter: &str| {
+        let message = format!("Unsupported parameter: {parameter}");
+        Reply::failure(Failure::new(FailureKind::InvalidRequest, message).with_status(400))
+    };
+    let gateway = Canned::new([("m", vec![refused("max_tokens"), refused("messages"), Reply::answer()])]);
+    let adjust = Adjust::new(gateway.clone());
+    let call = Call { request: Arc::new(request()), ..call(&["m"]) };
+    assert!(run(&adjust, &call).await.0.is_err());
+    assert_eq!((gateway.asked().len(), adjust.known(&call)), (2, Vec::new()));
+    assert_eq!(run(&adjust, &call).await.0, Ok(()));
 }
 
 #[test]
