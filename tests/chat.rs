@@ -261,6 +261,40 @@ fn a_history_that_is_no_file_is_not_waited_for() {
 }
 
 #[test]
+fn a_history_that_others_may_put_elsewhere_or_that_is_too_large_is_not_used() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    home.file("data/notes", "");
+    let data = home.path().join("data");
+    let history = data.join("chat_history");
+    let chat = |why: &str| {
+        let running = typed(&home, &["--log", "full"]);
+        keys(&running, "one\r");
+        screen(&running, "test-model got 1: one");
+        keys(&running, "/exit\r");
+        let outcome = running.finish();
+        // The terminal breaks lines anywhere.
+        let letters = |text: &str| text.split_whitespace().collect::<String>();
+        assert!(letters(&outcome.exits(0).terminal()).contains(&letters(why)), "{outcome}");
+    };
+    let permit = |mode| {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&data, permissions).expect("our directory");
+    };
+    let elsewhere = home.file("elsewhere", "");
+    std::os::unix::fs::symlink(&elsewhere, &history).expect("a link");
+    permit(0o777);
+    chat("can be written to by every user");
+    assert_eq!(std::fs::read_to_string(&elsewhere).expect("it stays"), "");
+    permit(0o700);
+    std::fs::remove_file(&history).expect("it was there");
+    std::fs::File::create(&history).and_then(|file| file.set_len(1 << 30)).expect("a file with a hole");
+    chat("it is larger than 16");
+    // No test looks through a gigabyte for secrets.
+    std::fs::remove_file(&history).expect("it was there");
+}
+
+#[test]
 fn ctrl_c_stops_an_answer_and_keeps_what_came() {
     let gateway = Gateway::by(|request| match &*prompt(request) {
         "one" | "three" => Reply::sse().role().text("Half an answer").gate().text(" and more").finish("stop").done(),

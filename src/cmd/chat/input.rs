@@ -18,6 +18,7 @@ use unicode_width::UnicodeWidthStr;
 use super::command::{self, QUOTES};
 use crate::cmd::Context;
 use crate::error::Error;
+use crate::input;
 use crate::private;
 use crate::report::chat::Prompt;
 use crate::report::escape;
@@ -25,6 +26,8 @@ use crate::run::Notices;
 
 /// The longest line of a pipe, in bytes.
 const LONGEST_LINE: u64 = 16 << 20;
+/// The largest history that is read, in bytes: more than its prompts will ever take.
+const LARGEST_HISTORY: u64 = 16 << 20;
 /// How many prompts the history keeps.
 const LONGEST_HISTORY: usize = 1000;
 
@@ -65,7 +68,7 @@ impl Input {
         editor.set_helper(Some(Words::default()));
         // Not Ctrl-J as well: an Enter that is typed during an answer arrives as that.
         editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), Cmd::Newline);
-        let history = history.filter(|path| is_regular(context, path));
+        let history = history.filter(|path| is_usable(context, path));
         if let Some(path) = &history {
             // A history that is not there yet is empty.
             _ = editor.load_history(path);
@@ -138,13 +141,19 @@ fn next_of_pipe() -> Result<Line, Error> {
     Ok(Line::Text(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
-/// Whether this is a file, or can become one. Reading a pipe or a device may never end.
-fn is_regular(context: &Context, path: &Path) -> bool {
-    let is_other = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
-    if is_other {
-        context.notice(&format!("prompts are not kept for the next chat: {} is not a file", path.display()));
+/// Whether the history in this file may be read and added to: nobody else can have put it there or can read it, and it is a file
+/// that fits into memory.
+fn is_usable(context: &Context, path: &Path) -> bool {
+    let dir = path.parent().and_then(|dir| Some((dir, private::exposure(dir, &fs::metadata(dir).ok()?)?)));
+    let exposed = dir.map(|(dir, why)| (dir.to_owned(), why)).or_else(|| private::exposed(path));
+    let why_not = match exposed {
+        Some((place, why)) => Some(format!("{} {why}", place.display())),
+        None => input::check(path, LARGEST_HISTORY).err().map(|error| format!("{}: {error}", path.display())),
+    };
+    if let Some(why) = &why_not {
+        not_kept(context, why);
     }
-    !is_other
+    why_not.is_none()
 }
 
 /// Whether the history can be kept in this file: it is made for this user alone.
@@ -159,7 +168,11 @@ fn can_keep(context: &Context, path: &Path) -> bool {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         options.open(path).map(drop)
     };
-    make().inspect_err(|error| context.notice(&format!("prompts are not kept for the next chat: {error}"))).is_ok()
+    make().inspect_err(|error| not_kept(context, &error.to_string())).is_ok()
+}
+
+fn not_kept(context: &Context, why: &str) {
+    context.notice(&format!("prompts are not kept for the next chat: {why}"));
 }
 
 /// What the line editor knows: the words to complete, and how the prompt looks.
