@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded::byte_serialize;
 
 use crate::input::{self, Accept};
 use crate::private;
@@ -15,6 +16,15 @@ const LARGEST_FILE: u64 = 64 << 20;
 /// The content of the file; `None` where it is missing or damaged, which is no error because it is made again.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&input::read(path, LARGEST_FILE, Accept::Files).ok()?).ok()
+}
+
+/// A name for a file or directory, different for different texts: it leads nowhere else, and every file system takes it.
+pub(crate) fn name(text: &str) -> String {
+    let name: String = byte_serialize(text.as_bytes()).collect();
+    match name.strip_prefix('.') {
+        Some(rest) => format!("%2E{rest}"),
+        None => name,
+    }
 }
 
 /// Replaces the file as a whole, so that a reader gets the old content or the new one.
@@ -40,6 +50,15 @@ mod tests {
         write(&path, &vec![3]).expect("replaced");
         assert_eq!(read::<Vec<u32>>(&path), Some(vec![3]));
         assert_eq!(std::fs::read_dir(dir.path().join("new")).expect("listed").count(), 1, "no litter");
+    }
+
+    #[test]
+    fn a_name_leads_nowhere_else() {
+        for (text, name) in
+            [("openai", "openai"), ("a/b", "a%2Fb"), ("..", "%2E."), (".", "%2E"), ("%2E", "%252E"), ("a..b", "a..b")]
+        {
+            assert_eq!(super::name(text), name);
+        }
     }
 
     #[test]

@@ -109,6 +109,16 @@ fn a_bad_value_changes_nothing() {
         outcome.says(said).never_says("llm.toml:");
         assert_eq!(text(&home), config, "{args:?}");
     }
+    // A mistake that is in the file already is named with its line there.
+    let broken = "model = \"m\"\n[alias.a]\nmodels = [\"m\"]\nretries = 1\n[pipeline.p]\nsteps = [{name = \"s\", prompt = \"{{ nope }}\"}]\n";
+    home.file("llm.toml", broken);
+    for args in
+        [&["config", "set", "log", "off"][..], &["alias", "rm", "a"], &["template", "new", "t", "--prompt", "x"]]
+    {
+        home.llm(args).output().exits(3).says("llm.toml:6");
+        assert_eq!(text(&home), broken, "{args:?}");
+    }
+    home.file("llm.toml", config);
     let key = "sk-or-v1-fedcba98765432100123456789abcdef";
     home.llm(["config", "set", "gateway.openai.headers.X-Key", key]).output().exits(2).never_says("fedcba");
     assert_eq!(text(&home), config);

@@ -220,6 +220,30 @@ fn a_directory_that_takes_no_new_file_is_74_before_anything_is_sent() {
     assert_eq!(gateway.connections(), 0);
 }
 
+/// Limits that stand in a config which cannot be seen do not vanish without a word.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_config_in_a_directory_that_may_not_be_entered_is_told() {
+    let gateway = hello();
+    let as_other =
+        if rustix::process::geteuid().is_root() { "setpriv --reuid 65534 --regid 65534 --clear-groups" } else { "" };
+    let home = Home::with(&gateway).env("LLM_BASE_URL", gateway.base_url()).env("LLM_MODEL", "m").env("LLM_CONFIG", "");
+    if home.shell(&format!("{as_other} test -x \"$llm\"")).output().code() != Some(0) {
+        // A build directory that only root may enter: no other user can run the command there.
+        return;
+    }
+    let config = home.path().join("hidden/llm/config.toml");
+    home.file("hidden/llm/config.toml", "");
+    let script = format!(
+        "chmod 0 hidden; export XDG_CONFIG_HOME=\"$PWD/hidden\" LLM_DATA_DIR=/nowhere; {as_other} \"$llm\" ask hi; code=$?; chmod 700 hidden; exit $code"
+    );
+    home.shell(&script)
+        .output()
+        .exits(0)
+        .prints("Hello.\n")
+        .says(&format!("the config {} cannot be looked at", config.display()));
+}
+
 // P17
 #[test]
 fn a_home_that_is_no_directory_is_no_reason_not_to_answer() {

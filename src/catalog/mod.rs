@@ -20,7 +20,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use url::form_urlencoded::byte_serialize;
 
 use fetch::List;
 
@@ -171,8 +170,7 @@ impl File {
 /// The file of a gateway's list. It is named after the gateway, not its address, since the keys of two gateways with one
 /// address may see different models.
 fn path(dir: &Path, gateway: &Gateway) -> PathBuf {
-    let name: String = byte_serialize(gateway.name.as_bytes()).collect();
-    dir.join("models").join(format!("{name}.json"))
+    dir.join("models").join(format!("{}.json", json_file::name(&gateway.name)))
 }
 
 fn read(dir: &Path, gateway: &Gateway) -> Option<File> {

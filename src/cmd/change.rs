@@ -29,9 +29,8 @@ pub(super) fn change(
 /// It makes no sense.
 pub(super) fn sound(edit: &ConfigEdit, env: &Env, what: &str) -> Result<(), Error> {
     let Err(error) = edit.settings(env).and_then(|settings| check(&settings)) else { return Ok(()) };
-    if edit.settings_before(env).and_then(|settings| check(&settings)).is_err() {
-        return Err(error);
-    }
+    // Its line is that of the file as it is.
+    edit.settings_before(env).and_then(|settings| check(&settings))?;
     Err(match error {
         Error::Config { message, cause, hint } => {
             // The line is that of a file which is not written.

@@ -34,8 +34,11 @@ pub(super) fn run(
             check(&context.settings)?;
             let path =
                 context.settings.config_path.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
-            let found =
-                if context.settings.config_found { "makes sense" } else { "is not there; the presets make sense" };
+            let found = match context.settings.config_found {
+                true => "makes sense",
+                false if context.settings.is_config_out_of_reach() => "cannot be looked at; the presets make sense",
+                false => "is not there; the presets make sense",
+            };
             print(format!("{path} {found}\n").into())?;
         }
         ConfigCommand::Get { key } => return get(&settings(env)?, key),

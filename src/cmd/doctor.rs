@@ -121,6 +121,12 @@ fn config(settings: &Settings) -> Check {
             Some((place, why)) => exposed("config", &place, why),
             None => Check::good("config", without_home(path)),
         },
+        Some(path) if settings.is_config_out_of_reach() => Check {
+            name: "config",
+            outcome: Outcome::Warning,
+            detail: format!("presets alone; {} cannot be looked at: permission denied", without_home(path)),
+            hint: Some("a directory on the way to it may not be entered; LLM_CONFIG names another file".into()),
+        },
         Some(path) => Check::good("config", format!("presets alone; {} is not there", without_home(path))),
         None => Check {
             name: "config",

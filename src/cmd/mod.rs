@@ -93,8 +93,17 @@ impl Context {
         work()
     }
 
-    /// Says where other users can change the config: it names programs that are run, and where keys are sent.
+    /// Says where other users can change the config, which names programs that are run, and where keys are sent; or that nobody can
+    /// tell whether there is one, whose limits do not hold then.
     fn tell_exposed_config(&self) {
+        if self.settings.is_config_out_of_reach()
+            && let Some(path) = &self.settings.config_path
+        {
+            self.notice(&format!(
+                "the config {} cannot be looked at, and is not used: permission denied",
+                path.display()
+            ));
+        }
         let path = self.settings.config_path.as_deref().filter(|_| self.settings.config_found);
         if let Some((place, why)) = path.and_then(private::exposed) {
             let place = place.display();

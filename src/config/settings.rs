@@ -1,6 +1,8 @@
 //! The settings in force: environment over config file over presets.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -101,6 +103,13 @@ impl Settings {
         settings.config_path = config_path;
         settings.config_found = source.is_some();
         Ok(settings)
+    }
+
+    /// Whether nobody can tell if there is a config file, because a directory on the way to it may not be entered.
+    pub fn is_config_out_of_reach(&self) -> bool {
+        let denied =
+            |path: &PathBuf| fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
+        !self.config_found && self.config_path.as_ref().is_some_and(denied)
     }
 
     /// Where the config file is or would be; `None` where there is no home directory.

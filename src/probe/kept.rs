@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use url::form_urlencoded::byte_serialize;
 
 use super::{Feature, Finding, Value};
 use crate::json_file;
@@ -89,7 +88,7 @@ pub struct Findings {
 impl Findings {
     /// Those of the gateway of this name and address, below this data directory.
     pub fn new(data: &Path, gateway: &str, base_url: &str) -> Self {
-        let dir = data.join("probes").join(file_name(gateway));
+        let dir = data.join("probes").join(json_file::name(gateway));
         Self { dir, base_url: base_url.to_owned(), now: Timestamp::now() }
     }
 
@@ -100,7 +99,7 @@ impl Findings {
     }
 
     fn path(&self, model: &str) -> PathBuf {
-        self.dir.join(format!("{}.json", file_name(model)))
+        self.dir.join(format!("{}.json", json_file::name(model)))
     }
 
     fn read(&self, path: &Path) -> Option<Kept> {
@@ -136,9 +135,4 @@ impl Findings {
 /// The moment, without parts of a second.
 fn seconds(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
-}
-
-/// A name that every file system takes, different for different texts.
-fn file_name(text: &str) -> String {
-    byte_serialize(text.as_bytes()).collect()
 }
