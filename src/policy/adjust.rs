@@ -2,10 +2,12 @@
 //! not sent to that model again in requests with the same parameters: some models refuse one only beside another.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
+use crate::adapter::Api;
 use crate::call::{Call, Event, Events, Service, Target};
 use crate::chat::{Message, Part, Request, ResponseFormat, Role};
 use crate::error::{Failure, FailureKind};
@@ -14,12 +16,21 @@ use crate::error::{Failure, FailureKind};
 /// one more refused request.
 const MOST_KINDS: usize = 1_000;
 
+/// Returns the wire format in which a model is asked for chats, if it is known.
+pub type Apis = Box<dyn Fn(&Target) -> Option<Api> + Send + Sync>;
+
 /// Removes or replaces the parameters that a model refuses.
-#[derive(Debug)]
 pub struct Adjust<S> {
     inner: S,
+    apis: Apis,
     /// The adjustments that each kind of request needs, as indexes in [`ADJUSTMENTS`].
     refused: Mutex<HashMap<Kind, Vec<usize>>>,
+}
+
+impl<S> fmt::Debug for Adjust<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adjust").field("refused", &self.refused).finish_non_exhaustive()
+    }
 }
 
 /// What requests have in common of which a model refuses the same.
@@ -32,10 +43,10 @@ struct Kind {
 }
 
 impl Kind {
-    fn of(call: &Call) -> Self {
+    fn of(call: &Call, api: Option<Api>) -> Self {
         Self {
             target: call.target().clone(),
-            parameters: std::array::from_fn(|index| ADJUSTMENTS[index].is_for(call)),
+            parameters: std::array::from_fn(|index| ADJUSTMENTS[index].is_for(call, api)),
             has_tools: !call.request.tools.is_empty(),
         }
     }
@@ -47,6 +58,8 @@ struct Adjustment {
     parameter: &'static str,
     /// What is sent instead, if anything, for messages to the user.
     instead: Option<&'static str>,
+    /// The wire format that it is for, if it is not for each that has such a field.
+    api: Option<Api>,
     /// Its names in the wire formats.
     wire: &'static [&'static str],
     /// Whether the request has the parameter.
@@ -58,7 +71,10 @@ struct Adjustment {
 impl Adjustment {
     /// Whether the adjustment can be applied to this call. A limit of the answer's length is not removed where a cost limit
     /// depends on it.
-    fn is_for(&self, call: &Call) -> bool {
+    fn is_for(&self, call: &Call, api: Option<Api>) -> bool {
+        if self.api.zip(api).is_some_and(|(own, api)| own != call.api(api)) {
+            return false;
+        }
         let is_in = match call.passed() {
             // Of a client's own body, a field is left out or renamed, and nothing is put into other words.
             Some(body) => self.is_of_fields() && self.wire.iter().any(|name| body.has(name)),
@@ -93,6 +109,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "max_tokens",
         instead: Some("max_completion_tokens"),
+        api: Some(Api::OpenaiChat),
         wire: &["max_tokens"],
         is_in: |request| request.max_tokens.is_some(),
         apply: |request| {
@@ -103,6 +120,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "max_completion_tokens",
         instead: Some("max_tokens"),
+        api: Some(Api::OpenaiChat),
         wire: &["max_completion_tokens"],
         is_in: |request| request.max_tokens.is_none() && request.extra.contains_key("max_completion_tokens"),
         apply: |request| {
@@ -113,6 +131,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "max_tokens",
         instead: None,
+        api: None,
         wire: &["max_output_tokens", "maxOutputTokens"],
         is_in: |request| request.max_tokens.is_some(),
         apply: |request| request.max_tokens = None,
@@ -120,6 +139,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "temperature",
         instead: None,
+        api: None,
         wire: &["temperature"],
         is_in: |request| request.temperature.is_some(),
         apply: |request| request.temperature = None,
@@ -127,6 +147,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "top_p",
         instead: None,
+        api: None,
         wire: &["top_p", "topP"],
         is_in: |request| request.top_p.is_some(),
         apply: |request| request.top_p = None,
@@ -134,6 +155,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "seed",
         instead: None,
+        api: None,
         wire: &["seed"],
         is_in: |request| request.seed.is_some(),
         apply: |request| request.seed = None,
@@ -141,6 +163,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "logprobs",
         instead: None,
+        api: None,
         wire: &["logprobs", "Logprobs", "top_logprobs", "responseLogprobs", "response_logprobs"],
         is_in: |request| request.logprobs.is_some(),
         apply: |request| request.logprobs = None,
@@ -148,6 +171,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "stop",
         instead: None,
+        api: None,
         wire: &["stop", "stop_sequences", "stopSequences"],
         is_in: |request| !request.stop.is_empty(),
         apply: |request| request.stop.clear(),
@@ -155,6 +179,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "response_format",
         instead: Some("the same in words"),
+        api: None,
         wire: &[
             "response_format",
             "response_format.type",
@@ -173,6 +198,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "effort",
         instead: None,
+        api: None,
         wire: &[
             "reasoning_effort",
             "reasoning",
@@ -191,6 +217,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "stream_options",
         instead: None,
+        api: None,
         wire: &["stream_options", "stream_options.include_usage", "include_usage"],
         is_in: |request| request.stream && !request.extra.contains_key("stream_options"),
         // The adapter leaves out fields that are null.
@@ -201,6 +228,7 @@ const ADJUSTMENTS: [Adjustment; 12] = [
     Adjustment {
         parameter: "a system message",
         instead: Some("its text before the prompt"),
+        api: None,
         wire: &["messages[0].role", "Developer", "developer", "System", "systemInstruction", "system_instruction"],
         is_in: |request| {
             request.messages.iter().any(|message| message.role == Role::System)
@@ -264,24 +292,38 @@ const REFUSALS: [&str; 18] = [
 ];
 
 /// Parts of messages that refuse a value, where another one of the same parameter would be taken.
-const BOUNDS: [&str; 12] = [
+const BOUNDS: [&str; 17] = [
+    "above",
     "at least",
     "at most",
     "between",
     "exceed",
     "greater than",
+    "higher than",
+    "invalid value",
+    "larger than",
     "less than",
     "maximum",
     "minimum",
+    "more than",
     "out of range",
     "too high",
     "too large",
     "too low",
 ];
 
+/// Whether a message names a number as large as limits of answers are: then it is the limit that is refused, and not the parameter.
+fn names_size(message: &str) -> bool {
+    const SMALLEST: u64 = 16;
+    let words = message
+        .split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '\'' | '"' | '`' | ':' | ';' | '=' | '<' | '>'));
+    let number = |word: &str| word.trim_end_matches(['.', ',']).replace([',', '_'], "").parse::<u64>().ok();
+    words.filter_map(number).any(|number| number >= SMALLEST)
+}
+
 /// The index in [`ADJUSTMENTS`] of the adjustment for this failure; `None` where the failure does not refuse a known
 /// parameter.
-fn adjustment(call: &Call, failure: &Failure) -> Option<usize> {
+fn adjustment(call: &Call, api: Option<Api>, failure: &Failure) -> Option<usize> {
     if failure.kind != FailureKind::InvalidRequest || !matches!(failure.status, Some(400 | 422)) {
         return None;
     }
@@ -290,8 +332,12 @@ fn adjustment(call: &Call, failure: &Failure) -> Option<usize> {
     if !says(&REFUSALS) || says(&BOUNDS) {
         return None;
     }
+    let refuses_size = names_size(&message);
     let named = |names: &dyn Fn(&str) -> bool| {
-        ADJUSTMENTS.iter().position(|known| known.wire.iter().any(|wire| names(wire)) && known.is_for(call))
+        ADJUSTMENTS.iter().position(|known| {
+            let is_of_size = refuses_size && known.parameter.starts_with("max_");
+            known.wire.iter().any(|wire| names(wire)) && known.is_for(call, api) && !is_of_size
+        })
     };
     // The gateway's field for the parameter's name is more reliable than the words of its message.
     let by_field = failure.param.as_deref().and_then(|param| named(&|wire| is_called(param, wire)));
@@ -311,24 +357,29 @@ fn words(message: &str) -> impl Iterator<Item = &str> {
 
 impl<S> Adjust<S> {
     pub fn new(inner: S) -> Self {
-        Self { inner, refused: Mutex::default() }
+        Self { inner, apis: Box::new(|_| None), refused: Mutex::default() }
+    }
+
+    /// With what is known of the wire formats.
+    pub fn speaking(self, apis: Apis) -> Self {
+        Self { apis, ..self }
     }
 
     /// The adjustments that such requests are known to need.
-    fn known(&self, call: &Call) -> Vec<usize> {
+    fn known(&self, call: &Call, api: Option<Api>) -> Vec<usize> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.is_empty() {
             return Vec::new();
         }
-        refused.get(&Kind::of(call)).cloned().unwrap_or_default()
+        refused.get(&Kind::of(call, api)).cloned().unwrap_or_default()
     }
 
     /// Remembers that such requests need these adjustments.
-    fn learn(&self, call: &Call, adjustments: &[usize]) {
+    fn learn(&self, call: &Call, api: Option<Api>, adjustments: &[usize]) {
         if adjustments.is_empty() {
             return;
         }
-        let kind = Kind::of(call);
+        let kind = Kind::of(call, api);
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.len() >= MOST_KINDS && !refused.contains_key(&kind) {
             refused.clear();
@@ -346,8 +397,9 @@ impl<S: Service> Service for Adjust<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let mut applied: Vec<usize> = Vec::new();
         let mut adjusted = call.clone();
-        for index in self.known(call) {
-            if ADJUSTMENTS[index].is_for(&adjusted) {
+        let api = (self.apis)(call.target());
+        for index in self.known(call, api) {
+            if ADJUSTMENTS[index].is_for(&adjusted, api) {
                 ADJUSTMENTS[index].make(&mut adjusted);
                 applied.push(index);
                 // Of a run's models, the first refusal has been told. A server's clients know nothing of each other.
@@ -365,7 +417,7 @@ impl<S: Service> Service for Adjust<S> {
             let result = self.inner.call(&adjusted, events).await;
             // What does not help one request must not change those of others.
             if result.is_ok() || events.has_output() {
-                self.learn(call, &new);
+                self.learn(call, api, &new);
             }
             let failure = match result {
                 Ok(()) => return Ok(()),
@@ -373,7 +425,7 @@ impl<S: Service> Service for Adjust<S> {
             };
             // Each adjustment is made once. Otherwise two names of a parameter that are both refused would replace each
             // other without end.
-            let next = adjustment(&adjusted, &failure).filter(|index| !applied.contains(index));
+            let next = adjustment(&adjusted, api, &failure).filter(|index| !applied.contains(index));
             let Some(index) = next.filter(|_| !events.has_output()) else { return Err(failure) };
             ADJUSTMENTS[index].make(&mut adjusted);
             applied.push(index);

@@ -13,7 +13,7 @@ mod testing;
 
 use std::sync::Arc;
 
-pub use adjust::Adjust;
+pub use adjust::{Adjust, Apis};
 pub use budget::{Admit, Spend, SpendingLimits};
 pub use cache::{Answers, Cache};
 pub use fallback::{Fallback, Lacks, Windows};
@@ -33,6 +33,8 @@ pub struct Policies {
     pub windows: Windows,
     /// What models are known to lack.
     pub lacks: Lacks,
+    /// The wire formats of models.
+    pub apis: Apis,
     /// The rates that gateways allow.
     pub limiters: Limiters,
     /// The answer cache; `None` where it is not used.
@@ -46,6 +48,7 @@ impl Default for Policies {
         Self {
             windows: Box::new(|_| None),
             lacks: Box::new(|_, _| None),
+            apis: Box::new(|_| None),
             limiters: Limiters::default(),
             answers: None,
             spending: None,
@@ -62,7 +65,7 @@ impl std::fmt::Debug for Policies {
 /// Puts the policies around a gateway.
 pub fn stack<S: Service>(inner: S, policies: Policies) -> Stack<S> {
     let spend = Spend::new(inner, policies.spending.clone());
-    let retry = Retry::new(Throttle::new(Adjust::new(spend), policies.limiters));
+    let retry = Retry::new(Throttle::new(Adjust::new(spend).speaking(policies.apis), policies.limiters));
     Fallback::new(Cache::new(Admit::new(retry, policies.spending), policies.answers), policies.windows)
         .avoiding(policies.lacks)
 }

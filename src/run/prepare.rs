@@ -19,7 +19,7 @@ use crate::gateway::{Client, Gateways};
 use crate::money::Usd;
 use crate::policy::budget::BudgetStore;
 use crate::policy::cache::{Answers, Store};
-use crate::policy::{self, Limiters, Policies, SpendingLimits, Stack, Windows};
+use crate::policy::{self, Apis, Limiters, Policies, SpendingLimits, Stack, Windows};
 use crate::pricing::Pricing;
 use crate::record::{Record, Timing};
 use crate::secret::{self, AtHand, Found, Lookup, Pending, Stores};
@@ -286,6 +286,7 @@ impl Preparation<'_> {
         let policies = Policies {
             windows: context_windows(&gateways, self.settings.dirs.cache.as_deref()),
             lacks: probed::lacks(self.settings, &gateways),
+            apis: apis(&gateways),
             answers,
             spending: spending.clone(),
             limiters: limiters.clone(),
@@ -428,6 +429,12 @@ pub(crate) fn key_name(gateway: &Gateway, chosen: Option<&str>, source: &secret:
         secret::Source::Command { .. } => "key_command".to_owned(),
         secret::Source::Keyring { .. } | secret::Source::File { .. } => secret::Slot::of(gateway, chosen).name,
     }
+}
+
+/// Looks up the wire formats of models.
+fn apis(gateways: &BTreeMap<String, Gateway>) -> Apis {
+    let gateways = gateways.clone();
+    Box::new(move |target| Some(gateways.get(&target.gateway)?.api_of(&target.model)))
 }
 
 /// Looks up the context windows of models, in tokens, in the cached lists of their gateways. A list is read only when it is

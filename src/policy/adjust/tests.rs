@@ -23,7 +23,7 @@ fn request() -> Request {
 fn adjusted_after(status: u16, body: &str) -> Option<&'static str> {
     let failure = Api::OpenaiChat.adapter().decode_error(status, body.as_bytes());
     let call = Call { request: Arc::new(request()), ..call(&["m"]) };
-    adjustment(&call, &failure).map(|place| ADJUSTMENTS[place].wire[0])
+    adjustment(&call, None, &failure).map(|place| ADJUSTMENTS[place].wire[0])
 }
 
 #[test]
@@ -125,6 +125,22 @@ async fn the_limit_of_an_answer_is_removed_but_not_where_a_cost_limit_depends_on
     }
 }
 
+#[test]
+fn a_limit_has_another_name_in_one_format_alone() {
+    let body = br#"{"error":{"message":"max_tokens: Extra inputs are not permitted"}}"#;
+    let failure = Api::OpenaiChat.adapter().decode_error(400, body);
+    let call = Call { request: Arc::new(request()), ..call(&["m"]) };
+    for (api, place) in [
+        (None, Some(0)),
+        (Some(Api::OpenaiChat), Some(0)),
+        (Some(Api::Anthropic), None),
+        (Some(Api::OpenaiResponses), None),
+        (Some(Api::Gemini), None),
+    ] {
+        assert_eq!(adjustment(&call, api, &failure), place, "{api:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_has_not_helped_is_not_done_to_other_requests() {
     let refused = |parameter: &str| {
@@ -135,7 +151,7 @@ async fn what_has_not_helped_is_not_done_to_other_requests() {
     let adjust = Adjust::new(gateway.clone());
     let call = Call { request: Arc::new(request()), ..call(&["m"]) };
     assert!(run(&adjust, &call).await.0.is_err());
-    assert_eq!((gateway.asked().len(), adjust.known(&call)), (2, Vec::new()));
+    assert_eq!((gateway.asked().len(), adjust.known(&call, None)), (2, Vec::new()));
     assert_eq!(run(&adjust, &call).await.0, Ok(()));
 }
 
