@@ -77,7 +77,7 @@ fn has_key_code(said: &Said) -> bool {
         "credential",
         "jwt",
     ];
-    const COMPLAINTS: [&str; 17] = [
+    const COMPLAINTS: [&str; 18] = [
         "bad",
         "blocked",
         "disabled",
@@ -90,6 +90,7 @@ fn has_key_code(said: &Said) -> bool {
         "malformed",
         "missing",
         "notfound",
+        "notvalid",
         "rejected",
         "required",
         "revoked",

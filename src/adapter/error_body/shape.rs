@@ -80,6 +80,7 @@ impl Said {
         .with_status(&error["status"])
         .with_status(&body["code"])
         .with_status(&body["status"])
+        .with_status(&body["status_code"])
         .with_status(&body["statusCode"]);
         said.add_upstream(metadata);
         if let Some(generation) = error["failed_generation"].as_str().filter(|text| !text.is_empty()) {

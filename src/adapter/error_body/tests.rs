@@ -108,6 +108,8 @@ fn the_words_of_the_body_tell_more_than_the_status() {
         (400, r#"{"detail":"Unauthorized"}"#, Auth),
         (400, r#"{"error":{"message":"no","type":"incorrect_api_key_error"}}"#, Auth),
         (400, r#"{"error":{"message":"no","type":"Missing Credentials"}}"#, Auth),
+        (400, r#"{"errors":[{"code":"authentication_token_not_valid","message":"no"}]}"#, Auth),
+        (400, r#"{"errors":[{"code":"no","message":"no"}],"status_code":401}"#, Auth),
         (400, r#"{"error":{"message":"no","code":"authentication_required"}}"#, Auth),
         (400, r#"{"error":{"message":"no","code":"token-expired"}}"#, Auth),
         (400, r#"{"error":{"message":"no","code":"invalid_request_error"}}"#, InvalidRequest),

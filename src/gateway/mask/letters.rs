@@ -40,20 +40,43 @@ pub(super) fn spellings(text: &[u8], secret: &[u8], style: Style, place: Place) 
     let begins = begins(*first, &secret[within.clone()], style);
     while let Some(skipped) = text[at..].iter().position(|byte| begins[usize::from(*byte)]) {
         at += skipped;
-        let end = spelled_at(text, at, secret, 0, style, place).or_else(|| {
-            let byte = written(&text[at..], style).filter(|(byte, _)| is_within[usize::from(*byte)])?.0;
-            let starts = within.clone().filter(|start| secret[*start].eq_ignore_ascii_case(&byte));
-            starts.filter_map(|start| spelled_at(text, at, secret, start, style, place)).max()
+        let range = spelled_at(text, at, secret, 0, style, place).map(|end| at..end).or_else(|| match style {
+            Style::Escaped => around_escape(text, at, secret, place),
+            Style::Hex | Style::Decimal => {
+                let byte = written(&text[at..], style).filter(|(byte, _)| is_within[usize::from(*byte)])?.0;
+                let starts = within.clone().filter(|start| secret[*start].eq_ignore_ascii_case(&byte));
+                starts.filter_map(|start| spelled_at(text, at, secret, start, style, place)).max().map(|end| at..end)
+            }
         });
-        if let Some(end) = end {
+        let next = range.as_ref().map_or(at + 1, |range| range.end);
+        found.extend(range.map(|range| {
             // The escape of an escape is masked as a whole, so that none is left half.
             let escapes = text[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
             let start = if text[at] == b'\\' { at - escapes } else { at };
-            found.push(start..end);
-        }
-        at = end.unwrap_or(at + 1);
+            range.start.min(start)..range.end
+        }));
+        at = next;
     }
     found
+}
+
+/// A large part of a long secret with the escape in it that begins at this place, if it is the first one of that part: the letters
+/// before it stand for themselves.
+fn around_escape(text: &[u8], at: usize, secret: &[u8], place: Place) -> Option<Range<usize>> {
+    if secret.len() < LONG {
+        return None;
+    }
+    let slashes = text[at..].iter().take(MOST_SLASHES).take_while(|byte| **byte == b'\\').count();
+    let any = || text.get(at + slashes).copied().filter(|_| slashes > 0);
+    let byte = written(&text[at..], Style::Escaped).map(|(byte, _)| byte).or_else(any)?;
+    let starts = (0..secret.len()).filter(|start| secret[*start].eq_ignore_ascii_case(&byte));
+    let parts = starts.filter_map(|start| {
+        let letters = text[..at].iter().rev().zip(secret[..start].iter().rev());
+        let before = letters.take_while(|(found, letter)| found.eq_ignore_ascii_case(letter)).count();
+        let (end, read) = run(text, at, (secret, start), Style::Escaped, place);
+        (before + read >= large_part(secret.len())).then_some(at - before..end)
+    });
+    parts.max_by_key(Range::len)
 }
 
 /// Which bytes are one of these letters, in any case.
@@ -87,19 +110,24 @@ fn begins(first: u8, within: &[u8], style: Style) -> [bool; 256] {
 /// Where the secret ends of which the letters from `first` on begin at this place, whatever its case and however its characters
 /// are written. Of a long one, half is enough, and less than that of its beginning at the end of the text.
 fn spelled_at(text: &[u8], start: usize, secret: &[u8], first: usize, style: Style, place: Place) -> Option<usize> {
-    let is_long = secret.len() >= LONG;
+    let (end, read) = run(text, start, (secret, first), style, place);
+    let is_whole = first + read == secret.len();
+    let is_cut = first == 0 && matches!(&text[end..], b"" | b"..." | b"\xE2\x80\xA6");
+    let enough = if is_cut { SHORTEST_PART } else { large_part(secret.len()) };
+    (is_whole || secret.len() >= LONG && read >= enough).then_some(end)
+}
+
+/// Where the letters of a secret end that begin at this place, from the `first` on, and how many of them there are.
+fn run(text: &[u8], start: usize, (secret, first): (&[u8], usize), style: Style, place: Place) -> (usize, usize) {
+    let widest = if secret.len() >= LONG { WIDEST_GAP } else { 0 };
     let mut at = start;
     for (read, byte) in secret[first..].iter().enumerate() {
-        let widest = if is_long && read > 0 { WIDEST_GAP } else { 0 };
-        if let Some(end) = next_spelled(text, at, *byte, style, place, widest) {
-            at = end;
-            continue;
+        match next_spelled(text, at, *byte, style, place, if read > 0 { widest } else { 0 }) {
+            Some(end) => at = end,
+            None => return (at, read),
         }
-        let is_cut = first == 0 && matches!(&text[at..], b"" | b"..." | b"\xE2\x80\xA6");
-        let enough = if is_cut { SHORTEST_PART } else { large_part(secret.len()) };
-        return (is_long && read >= enough).then_some(at);
     }
-    Some(at)
+    (at, secret.len() - first)
 }
 
 /// The length of what the text begins with if that is this byte.
@@ -225,13 +253,56 @@ fn after_slashes(text: &[u8]) -> Option<(u8, usize)> {
         [b'x', ..] => number(text, 1..3, 16).map(|byte| (byte, 3)),
         [b'0'..=b'3', b'0'..=b'7', b'0'..=b'7', ..] => number(text, 0..3, 8).map(|byte| (byte, 3)),
         [byte @ (b'/' | b'"'), ..] => Some((*byte, 1)),
-        _ => None,
+        _ => {
+            // As style sheets do: a space ends the number.
+            let digits = text.iter().take(6).take_while(|digit| digit.is_ascii_hexdigit()).count();
+            let byte = number(text, 0..digits, 16).filter(|_| digits > 1)?;
+            Some((byte, digits + usize::from(text.get(digits) == Some(&b' '))))
+        }
     }
 }
 
-/// The rest of an entity after its ampersand: a few that have names, and those of numbers. Browsers need no semicolon.
+/// The rest of an entity after its ampersand: those that have names, and those of numbers. Browsers need no semicolon.
 fn entity(text: &[u8]) -> Option<(u8, usize)> {
-    const NAMED: [(&[u8], u8); 4] = [(b"quot;", b'"'), (b"apos;", b'\''), (b"lt;", b'<'), (b"gt;", b'>')];
+    const NAMED: [(&[u8], u8); 37] = [
+        (b"Hat;", b'^'),
+        (b"NewLine;", b'\n'),
+        (b"Tab;", b'\t'),
+        (b"UnderBar;", b'_'),
+        (b"VerticalLine;", b'|'),
+        (b"apos;", b'\''),
+        (b"ast;", b'*'),
+        (b"bsol;", b'\\'),
+        (b"colon;", b':'),
+        (b"comma;", b','),
+        (b"commat;", b'@'),
+        (b"dollar;", b'$'),
+        (b"equals;", b'='),
+        (b"excl;", b'!'),
+        (b"grave;", b'`'),
+        (b"gt;", b'>'),
+        (b"lbrace;", b'{'),
+        (b"lbrack;", b'['),
+        (b"lcub;", b'{'),
+        (b"lowbar;", b'_'),
+        (b"lpar;", b'('),
+        (b"lsqb;", b'['),
+        (b"lt;", b'<'),
+        (b"midast;", b'*'),
+        (b"num;", b'#'),
+        (b"percnt;", b'%'),
+        (b"period;", b'.'),
+        (b"plus;", b'+'),
+        (b"quest;", b'?'),
+        (b"quot;", b'"'),
+        (b"rbrace;", b'}'),
+        (b"rbrack;", b']'),
+        (b"rcub;", b'}'),
+        (b"rpar;", b')'),
+        (b"semi;", b';'),
+        (b"sol;", b'/'),
+        (b"verbar;", b'|'),
+    ];
     if let Some((name, byte)) = NAMED.into_iter().find(|(name, _)| text.starts_with(name)) {
         return Some((byte, name.len()));
     }

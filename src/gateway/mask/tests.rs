@@ -358,6 +358,29 @@ fn a_large_part_of_a_key_is_masked_in_every_form() {
 }
 
 #[test]
+fn a_large_part_of_a_key_is_masked_whichever_of_its_letters_are_escaped() {
+    const KEY: &str = "aB9/kLm+4xQz7=pRt_Wv2/HdKf+Pu9.GjA4sEi==";
+    let mask = mask(KEY);
+    for part in [
+        r"pRt_Wv2\/HdKf+Pu9.GjA4sEi==",
+        "pRt_Wv2/HdKf%2BPu9.GjA4sEi==",
+        r"pRt_Wv2/HdKf\u002bPu9.GjA4sEi==",
+        "pRt_Wv2&#x2F;HdKf+Pu9.GjA4sEi==",
+        r"pRt\_Wv2/HdKf\+Pu9.GjA4sEi==",
+        "m+4xQz7=pRt_Wv2%2FHdKf+Pu9.Gj",
+        "pRt_Wv2/HdKf+Pu9.GjA4sEi&equals;&equals;",
+        r"pRt_Wv2\2f HdKf+Pu9.GjA4sEi==",
+        "aB9&sol;kLm&plus;4xQz7&equals;pRt&lowbar;Wv2&sol;HdKf&plus;Pu9&period;GjA4sEi&equals;&equals;",
+    ] {
+        let text = format!("your key ...{part} is odd");
+        let masked = mask.message(&text);
+        assert!(masked.starts_with("your key ...***") && masked.ends_with(" is odd"), "{masked}");
+        assert!(masked.len() < 40, "{masked}");
+        assert_eq!(name(&mask, "the path is %2Fa&sol;b"), "the path is %2Fa&sol;b");
+    }
+}
+
+#[test]
 fn a_key_without_its_middle_is_masked() {
     let mask = mask(KEY);
     for short in ["sk-CANARY...9a1e", "sk-…9a1e", "sk-****b9a1e", "sk-CAN**********5b9a1e"] {
