@@ -111,6 +111,8 @@ pub enum Event {
     },
     /// The next model is tried instead.
     Fallback {
+        /// The model that failed.
+        from: Target,
         /// The next model.
         to: Target,
         /// Why the one before failed.

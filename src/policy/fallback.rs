@@ -220,8 +220,9 @@ impl<S: Service> Service for Fallback<S> {
             let Some(next) = self.next(choice, &failure, &mut left).await? else {
                 return Err(named(failure, choice, call));
             };
+            let (from, to) = (choice.target.clone(), next.target.clone());
             choice = next;
-            events.emit(Event::Fallback { to: choice.target.clone(), cause: failure }).await?;
+            events.emit(Event::Fallback { from, to, cause: failure }).await?;
         }
     }
 }
@@ -267,7 +268,7 @@ mod tests {
         let reported: Vec<(&str, Option<u16>)> = events
             .iter()
             .filter_map(|event| match &event.event {
-                Event::Fallback { to, cause } => Some((&*to.model, cause.status)),
+                Event::Fallback { to, cause, .. } => Some((&*to.model, cause.status)),
                 _ => None,
             })
             .collect();

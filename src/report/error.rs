@@ -4,7 +4,6 @@ use super::notice::{self, Names};
 use super::term::{Output, Text};
 use super::{escape, format, wrap};
 use crate::adapter::mask_keys;
-use crate::call::Target;
 use crate::error::{Error, Failure};
 use crate::record::{Attempt, Record};
 
@@ -22,10 +21,8 @@ pub fn error(error: &Error, out: &Output) -> Text {
 /// The failure of a recorded call, with the model that was asked for. Where several models were tried, the message names the
 /// one that failed in this way, and a line for each attempt says what became of it.
 pub fn call_failed(record: &Record, failure: &Failure, names: &Names, out: &Output) -> Text {
-    let target = |attempt: &Attempt| Target { gateway: attempt.gateway.clone(), model: attempt.model.clone() };
-    let asked: Vec<Target> = record.attempts.iter().map(target).collect();
-    let several = asked.windows(2).any(|pair| pair[0] != pair[1]);
-    let name = |attempt: &Attempt| names.of(&target(attempt));
+    let several = record.attempts.windows(2).any(|pair| pair[0].target() != pair[1].target());
+    let name = |attempt: &Attempt| names.of(&attempt.target());
     let attempts = || record.attempts.iter().filter(|_| several);
     let is_its = |error: &Failure| error.kind == failure.kind && error.message == failure.message;
     let failed = attempts().rev().find(|attempt| attempt.error.as_ref().is_some_and(is_its));

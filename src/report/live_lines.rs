@@ -120,7 +120,7 @@ impl Rows for LiveLines {
                 call.tail = notice::short(cause);
             }
             Event::Hedge { to, .. } => call.tail = format!("slow to begin, asking {} as well", self.names.of(to)),
-            Event::Fallback { to, cause } => {
+            Event::Fallback { to, cause, .. } => {
                 call.restart(State::Waiting);
                 call.tail = format!("{}, trying {}", notice::short(cause), self.names.of(to));
             }

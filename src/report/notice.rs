@@ -24,6 +24,24 @@ impl Names {
         }
     }
 
+    /// The unescaped line for a step to another request or to another model; `None` for every other event.
+    pub fn step(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::Adjusted { target, parameter, instead } => {
+                let instead = instead.map(|instead| format!("with {instead} instead"));
+                let how = instead.as_deref().unwrap_or("without it");
+                Some(format!("{} refuses {parameter}: asking again {how}", self.of(target)))
+            }
+            Event::Hedge { slow, to } => {
+                Some(format!("{}: slow to begin, asking {} as well", self.of(slow), self.of(to)))
+            }
+            Event::Fallback { from, to, cause } => {
+                Some(format!("{}: {}, trying {}", self.of(from), short(cause), self.of(to)))
+            }
+            _ => None,
+        }
+    }
+
     /// The name of this model.
     pub(super) fn of(&self, target: &Target) -> String {
         if self.several.contains(&target.model) { target.to_string() } else { target.model.clone() }
@@ -69,19 +87,7 @@ impl Notices {
                 let wait = format::duration(*after);
                 Some(format!("{}: {}, trying again in {wait}", self.asked(event.call), short(cause)))
             }
-            Event::Adjusted { parameter, instead, .. } => {
-                let instead = instead.map(|instead| format!("with {instead} instead"));
-                let how = instead.as_deref().unwrap_or("without it");
-                Some(format!("{} refuses {parameter}: asking again {how}", self.asked(event.call)))
-            }
-            Event::Hedge { slow, to } => {
-                let (slow, to) = (self.names.of(slow), self.names.of(to));
-                Some(format!("{slow}: slow to begin, asking {to} as well"))
-            }
-            Event::Fallback { to, cause } => {
-                let (asked, to) = (self.asked(event.call), self.names.of(to));
-                Some(format!("{asked}: {}, trying {to}", short(cause)))
-            }
+            step @ (Event::Adjusted { .. } | Event::Hedge { .. } | Event::Fallback { .. }) => self.names.step(step),
             Event::Malformed { message } => {
                 let malformed = &mut self.calls[event.call].malformed;
                 *malformed += 1;
@@ -155,12 +161,12 @@ mod tests {
         told(0, Event::Attempt { target: target("one", "m") });
         assert_eq!(told(0, retry()).as_deref(), Some("m: 429 rate limited, trying again in 1.0 s"));
         assert_eq!(told(7, Event::SeveralGateways { model: "m".into() }), None);
-        let fallback = told(0, Event::Fallback { to: target("two", "m"), cause: cause() });
+        let fallback = told(0, Event::Fallback { from: target("one", "m"), to: target("two", "m"), cause: cause() });
         assert_eq!(fallback.as_deref(), Some("one::m: 429 rate limited, trying two::m"));
         let hedge = told(0, Event::Hedge { slow: target("one", "m"), to: target("two", "m") });
         assert_eq!(hedge.as_deref(), Some("one::m: slow to begin, asking two::m as well"));
         assert_eq!(told(0, retry()).as_deref(), Some("one::m: 429 rate limited, trying again in 1.0 s"));
-        let other = told(0, Event::Fallback { to: target("two", "n"), cause: cause() });
+        let other = told(0, Event::Fallback { from: target("one", "m"), to: target("two", "n"), cause: cause() });
         assert_eq!(other.as_deref(), Some("one::m: 429 rate limited, trying n"));
     }
 
