@@ -33,6 +33,16 @@ fn max_tokens_becomes_max_completion_tokens() {
 }
 
 #[test]
+fn a_batch_tells_a_refused_parameter_once_for_all_rows() {
+    let gateway = refusing(&["temperature"]);
+    let home = Home::with(&gateway);
+    home.file("rows.txt", "one\ntwo\nthree\n");
+    let outcome = home.llm(["batch", "rows.txt", "--temperature", "0.5"]).output();
+    let told = outcome.exits(0).stderr();
+    assert_eq!(told.matches("test-model refuses temperature: asking again without it").count(), 1, "{told}");
+}
+
+#[test]
 fn every_refused_parameter_is_left_out_in_turn() {
     let gateway = refusing(&["temperature", "top_p", "seed", "stop", "stream_options", "reasoning_effort", "logprobs"]);
     let flags =

@@ -783,6 +783,36 @@ fn a_pipeline_runs_on_each_row() {
 }
 
 #[test]
+fn rows_that_another_model_answered_are_told_once_and_counted_in_the_summary() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "a" => Reply::error(500, &format!("boom at {}", request.prompt())),
+        _ => Reply::stream(&[&request.prompt()]),
+    });
+    let config = "[pipeline.two]\nsteps = [\n  { name = \"draft\", model = \"a\", prompt = \"d {{ input }}\" },\n  \
+                  { name = \"final\", model = \"b\", prompt = \"f {{ draft }}\" },\n]\n";
+    let home = Home::with(&gateway).config(config);
+    home.file("rows.jsonl", rows(3));
+    let tries = ["--fallback", "bee", "--retries", "0"];
+    let by_model = batch(&home, &["-m", "a,b", "--limit", "2"]).args(tries).output();
+    by_model.exits(0);
+    // The rest, and the sums of both runs.
+    let resumed = batch(&home, &["-m", "a,b", "--resume", "-o", "json"]).args(tries).output();
+    let summary = resumed.exits(0).json();
+    let told = json!([{"from": "a", "to": "bee", "count": 3, "failures": {"server_error": 3}}]);
+    assert_eq!((&summary["models"][0]["fallbacks"], &summary["models"][1]["fallbacks"]), (&told, &json!([])));
+    let found = lines(home.path().join("out.jsonl"));
+    assert_eq!(found[0]["fallbacks"], json!([{"from": "a", "to": "bee", "kind": "server_error"}]));
+    assert!(found[1].get("fallbacks").is_none(), "{}", found[1]);
+    std::fs::remove_file(home.path().join("out.jsonl")).expect("an output");
+    let of_steps = batch(&home, &["--pipeline", "two"]).args(tries).output();
+    for (outcome, rows) in [(by_model, 2), (of_steps, 3)] {
+        assert_eq!(outcome.stderr().matches(", trying bee\n").count(), 1, "{outcome}");
+        let remark = format!("bee answered for a: {rows} (server_error)");
+        assert!(outcome.stdout().contains(&remark), "{outcome}");
+    }
+}
+
+#[test]
 fn a_template_of_the_config_is_filled_in_from_each_row() {
     let gateway = echo();
     let config = "[template.classify]\nprompt = \"{{ tone }}: {{ text }}\"\nsystem = \"You like {{ label }}.\"\nmodel = \"small\"\n\

@@ -352,18 +352,38 @@ fn a_fallback_that_time_or_a_schema_keeps_from_being_tried_is_named() {
     running.finish().exits(9).never_says("is not tried");
 }
 
-#[test]
-fn the_gateway_is_named_where_two_have_the_model_that_failed() {
-    let (one, two) = (Gateway::always(Reply::error(503, "down")), Gateway::always(Reply::error(503, "down")));
-    let home = Home::new().config(&format!(
+/// A home with the gateways `g1`, which is the default, and `g2`.
+fn home_of_two(one: &Gateway, two: &Gateway) -> Home {
+    Home::new().config(&format!(
         "default_gateway = \"g1\"\n[gateway.g1]\nbase_url = \"{}\"\nauth = \"none\"\n[gateway.g2]\nbase_url = \"{}\"\nauth = \"none\"\n",
         one.base_url(),
         two.base_url()
-    ));
+    ))
+}
+
+#[test]
+fn the_gateway_is_named_where_two_have_the_model_that_failed() {
+    let (one, two) = (Gateway::always(Reply::error(503, "down")), Gateway::always(Reply::error(503, "down")));
+    let home = home_of_two(&one, &two);
     let outcome = home.llm(["ask", "--retries", "0", "-m", "m", "--fallback", "g2::m", "hi"]).output();
     outcome.exits(6).says("error: g2::m: 503 down").says("tried g1::m: 503").says("tried g2::m: 503");
     let outcome = home.llm(["probe", "-m", "g1::m,g2::m", "--retries", "0"]).output();
     outcome.says("g1::m: down").says("g2::m: down");
+}
+
+#[test]
+fn the_gateway_is_named_where_the_model_of_another_one_is_asked_in_the_same_session() {
+    let (one, two) = (Gateway::always(Reply::stream(&["Hello."])), Gateway::always(Reply::error(503, "down")));
+    let home = home_of_two(&one, &two);
+    let tries = ["--retries", "0", "--fallback", "g2::other"];
+    let turns = "one\n/model g2::m\ntwo\n";
+    let chat = home.llm(["chat", "-m", "m"]).args(tries).stdin(turns).output();
+    chat.says("\ng2::m: 503 overloaded, trying other\n").says("tried g2::m: 503").says("tried other: 503");
+    // The first to be asked: nothing has been heard of the other one then.
+    let compare = home.llm(["compare", "-m", "g2::m,m", "--concurrency", "1"]).args(tries).arg("hi").output();
+    compare.says("g2::m: 503 overloaded, trying other\n");
+    let alone = home.llm(["ask", "-m", "g2::m"]).args(tries).arg("hi").output();
+    alone.says("m: 503 overloaded, trying other\n").never_says("g2::m: 503");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::rows::RowHash;
+use crate::call::Target;
 use crate::error::FailureKind;
 use crate::record::{Cost, CostOrigin, Record, Status};
 
@@ -30,7 +31,7 @@ pub struct RowPart<'a> {
     pub plan: RowHash,
 }
 
-/// What a line says of the answer's worth, after the fields of the record.
+/// What a line says after the fields of the record: of the answer's worth, and of who gave it.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct WorthPart<'a> {
     /// The reference answer of the row.
@@ -45,6 +46,44 @@ pub struct WorthPart<'a> {
     /// The cost of judging the answer, which is not part of its own cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge_cost: Option<Cost>,
+    /// Which models answered that were not asked first.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub fallbacks: &'a [FellBack],
+}
+
+/// An answer of another model than the one that was asked first.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct FellBack {
+    /// The name of the model that was asked first; with its gateway where another one is asked for the same model.
+    pub from: String,
+    /// The name of the model that answered.
+    pub to: String,
+    /// Why the first one did not.
+    pub kind: FailureKind,
+}
+
+impl FellBack {
+    /// What the record of one call says; `None` where the first model answered, or none. The call is shown `beside` these models.
+    pub fn of<'t>(record: &Record, beside: impl IntoIterator<Item = &'t Target>) -> Option<Self> {
+        let from = record.first_attempt()?.target();
+        let to = match record.cached {
+            true => Target { gateway: record.gateway.clone(), model: record.answered_by.clone()? },
+            false => record.attempts.last()?.target(),
+        };
+        if !has_answer(record.status) || from == to {
+            return None;
+        }
+        let failed = record.attempts.iter().rev().find(|attempt| attempt.target() == from)?;
+        let mut others: Vec<&Target> = beside.into_iter().collect::<Vec<_>>();
+        others.extend([&from, &to]);
+        let name = |target: &Target| target.name_among(others.iter().copied());
+        Some(Self { from: name(&from), to: name(&to), kind: failed.error.as_ref()?.kind })
+    }
+
+    /// Whether the same model answered in the place of the same one.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (&self.from, &self.to) == (&other.from, &other.to)
+    }
 }
 
 /// One score of an answer.
@@ -106,6 +145,8 @@ pub struct Line<'a> {
     scores: Vec<Scored>,
     #[serde(default)]
     judge_cost: Option<Cost>,
+    #[serde(default)]
+    fallbacks: Vec<FellBack>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -194,6 +235,7 @@ pub struct Ended {
     pub label: Option<String>,
     pub scores: Vec<Scored>,
     pub judge_cost: Option<Cost>,
+    pub fallbacks: Vec<FellBack>,
 }
 
 impl<'a> Line<'a> {
@@ -247,6 +289,7 @@ impl<'a> Line<'a> {
             correct: self.correct,
             scores: self.scores.clone(),
             judge_cost: self.judge_cost,
+            fallbacks: self.fallbacks.clone(),
         }
     }
 }
@@ -274,6 +317,7 @@ impl Ended {
             label: worth.correct.map(|_| label(&record.text)),
             scores: worth.scores.clone(),
             judge_cost: worth.judge_cost,
+            fallbacks: worth.fallbacks.to_vec(),
         }
     }
 }

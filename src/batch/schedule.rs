@@ -12,6 +12,7 @@ use std::{fmt, io};
 
 use super::feed::{Asked, Fed, Feed, Next, RowInfo};
 use super::limit::Limit;
+use super::line::FellBack;
 use tokio::sync::Notify;
 
 use crate::call::Call;
@@ -126,6 +127,8 @@ pub struct Open {
     pub records: BTreeMap<usize, Record>,
     /// How many records it gets.
     pub calls: usize,
+    /// What of them other models gave than those that were asked first.
+    pub fallbacks: Vec<FellBack>,
 }
 
 /// The rows that are being asked, by slot.
@@ -270,7 +273,7 @@ impl<'a> BatchSchedule<'a> {
         let Planned { info, place, asked } = planned;
         let slot = self.slot(info.number, place);
         let calls = if asked.is_ok() { self.width } else { 1 };
-        let open = Open { info: Arc::clone(&info), place, records: BTreeMap::new(), calls };
+        let open = Open { info: Arc::clone(&info), place, records: BTreeMap::new(), calls, fallbacks: Vec::new() };
         let asked = match asked {
             Ok(asked) => asked,
             Err(why) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::line::Ended;
+use super::line::{Ended, FellBack};
 use crate::error::FailureKind;
 use crate::money::Usd;
 use crate::record::{Cost, Status, TotalCost};
@@ -45,7 +45,11 @@ pub struct ModelTally {
     has_too_many_labels: bool,
     /// By scorer, the scores that are known.
     pub scores: BTreeMap<String, Scores>,
+    pub fallbacks: Fallbacks,
 }
+
+/// By the model that was asked first and the one that answered in its place: how often each kind of failure was the reason.
+pub type Fallbacks = BTreeMap<(String, String), Vec<(FailureKind, u64)>>;
 
 /// The tokens of all rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -131,6 +135,9 @@ impl ModelTally {
         }
         if let (Some(expected), Some(label)) = (&ended.expected, &ended.label) {
             self.confuse(super::line::label(expected), label.clone());
+        }
+        for FellBack { from, to, kind } in &ended.fallbacks {
+            add_kind(self.fallbacks.entry((from.clone(), to.clone())).or_default(), *kind, 1);
         }
         for scored in ended.scores.iter() {
             if let Some(score) = scored.score {
@@ -291,12 +298,17 @@ impl Tally {
 
     /// How often each kind of failure came, the most frequent first.
     pub fn failures(&self) -> Vec<(FailureKind, u64)> {
-        let mut kinds = Vec::new();
-        for (kind, count) in self.models.iter().flat_map(|(_, tally)| &tally.failures) {
-            add_kind(&mut kinds, *kind, *count);
+        sum_of_kinds(self.models.iter().flat_map(|(_, tally)| &tally.failures))
+    }
+
+    /// Which models answered in the place of others, with the reasons, the most frequent first.
+    pub fn fallbacks(&self) -> Fallbacks {
+        let mut sums = Fallbacks::new();
+        for (pair, kinds) in self.models.iter().flat_map(|(_, tally)| &tally.fallbacks) {
+            let sum = sums.entry(pair.clone()).or_default();
+            *sum = sum_of_kinds(sum.iter().chain(kinds));
         }
-        kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), kind.as_str()));
-        kinds
+        sums
     }
 
     /// The exit code: 0 where all answers are complete, 8 where some are, else that of the failures if they are of one kind,
@@ -315,6 +327,14 @@ impl Tally {
             _ => 8,
         }
     }
+}
+
+/// The most frequent first.
+fn sum_of_kinds<'a>(counts: impl Iterator<Item = &'a (FailureKind, u64)>) -> Vec<(FailureKind, u64)> {
+    let mut kinds = Vec::new();
+    counts.for_each(|(kind, count)| add_kind(&mut kinds, *kind, *count));
+    kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), kind.as_str()));
+    kinds
 }
 
 fn add_kind(kinds: &mut Vec<(FailureKind, u64)>, kind: FailureKind, by: u64) {

@@ -31,7 +31,8 @@ pub enum Event {
         /// Where it goes.
         target: Target,
     },
-    /// Several gateways may be asked for this model, so that what is said of it names the gateway. Comes before the first attempt.
+    /// Several gateways may be asked for this model, by this call or by others that the user sees beside it, so that what is
+    /// said of it names the gateway. Comes before the first attempt.
     SeveralGateways {
         /// The model.
         model: String,
@@ -110,6 +111,8 @@ pub enum Event {
     },
     /// The next model is tried instead.
     Fallback {
+        /// The model that failed.
+        from: Target,
         /// The next model.
         to: Target,
         /// Why the one before failed.
@@ -122,7 +125,7 @@ pub enum Event {
 impl Event {
     /// Says why this further model of a call is not asked.
     pub fn not_tried(call: &Call, next: &Target, why: &str) -> Self {
-        Self::NotTried { message: next.not_tried(call.targets(), why) }
+        Self::NotTried { message: next.not_tried(call.told_apart(), why) }
     }
 
     /// What the user is told in words that are ready.

@@ -67,6 +67,8 @@ pub struct Call {
     pub task: Option<String>,
     /// The models that may answer, in order of preference. Never empty.
     pub choices: Vec<Choice>,
+    /// The models of the other calls that the user sees beside it: those of its run, and in a chat those of the turns before.
+    pub beside: Arc<[Target]>,
     /// What is sent, whatever the model.
     pub request: Arc<Request>,
     /// The same in the wire format of the client of a server, for gateways that speak it.
@@ -98,6 +100,7 @@ impl Call {
             asked: asked.into(),
             task: None,
             choices,
+            beside: Arc::default(),
             request,
             body: None,
             uncached: false,
@@ -121,6 +124,11 @@ impl Call {
     /// Every model that may be asked, in order.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         self.choices.iter().map(|choice| &choice.target)
+    }
+
+    /// The models from which a message about this call must tell its own: those that may be asked, here and beside it.
+    pub fn told_apart(&self) -> impl Iterator<Item = &Target> {
+        self.targets().chain(self.beside.iter())
     }
 
     /// What the call asks for.
@@ -311,8 +319,12 @@ impl Target {
     /// The name in a message that also speaks of these others: that of the model; with its gateway where another has the same
     /// model.
     pub fn name_among<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> String {
-        let is_twice = |other: &Self| other.model == self.model && other.gateway != self.gateway;
-        if others.into_iter().any(is_twice) { self.to_string() } else { self.model.clone() }
+        if self.is_twice(others) { self.to_string() } else { self.model.clone() }
+    }
+
+    /// Whether another gateway has the same model among these.
+    pub fn is_twice<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> bool {
+        others.into_iter().any(|other| other.model == self.model && other.gateway != self.gateway)
     }
 
     /// Says why it is not tried beside these others.

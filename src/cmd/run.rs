@@ -171,13 +171,15 @@ pub(super) struct Session<'a> {
     is_last: bool,
     /// What was prepared, with the models for which it was.
     prepared: Option<(HashSet<Target>, PreparedGateways)>,
+    /// The models of the runs so far.
+    models: HashSet<Target>,
     runtime: Option<Runtime>,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(context: &'a Context) -> Self {
         let ledger = ledger_of(context);
-        Self { context, ledger, shared: None, is_last: false, prepared: None, runtime: None }
+        Self { context, ledger, shared: None, is_last: false, prepared: None, models: HashSet::new(), runtime: None }
     }
 
     /// Where the sums of budgets are kept: in the database that servers share, else in the ledger of this user.
@@ -230,9 +232,11 @@ impl<'a> Session<'a> {
             None => self.ledger.clone().map(|ledger| Arc::new(ledger) as Arc<dyn Records>),
         };
         let recording = options.recording(context, &prepared, records);
+        self.models.extend(like.iter().flat_map(Call::targets).cloned());
         let spec = RunSpec {
             schedule,
             concurrency: options.concurrency.min(process::connections()),
+            models: self.models.iter().cloned().collect(),
             prices: (options.priced || recording.is_some()).then_some(&prepared),
             recording: recording.as_ref(),
         };

@@ -1,6 +1,7 @@
 //! Asks the next model when a model fails, and leaves out models that are known not to do what a request needs.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ impl<S> Fallback<S> {
         let is_asked = lacks.iter().all(Option::is_some);
         for (choice, lack) in call.choices.iter().zip(&lacks) {
             let Some(lack) = lack else { continue };
-            let model = choice.target.name_among(call.targets());
+            let model = choice.target.name_among(call.told_apart());
             let event = if is_asked {
                 Event::Notice { message: format!("{model} is asked, although {lack}") }
             } else {
@@ -188,7 +189,7 @@ fn named(failure: Failure, choice: &Choice, call: &Call) -> Failure {
     if is_sent || choice.target == *call.target() {
         return failure;
     }
-    let name = choice.target.name_among(call.targets());
+    let name = choice.target.name_among(call.told_apart());
     Failure { message: format!("{name}: {}", failure.message), ..failure }
 }
 
@@ -196,11 +197,10 @@ impl<S: Service> Service for Fallback<S> {
     async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
         let deadline = deadline::after(call.limits.timeout);
         let call = &*self.suited(call, events).await?;
-        for (at, choice) in call.choices.iter().enumerate() {
-            let same = |other: &&Choice| other.target.model == choice.target.model;
-            if call.choices[..at].iter().filter(same).any(|other| other.target.gateway != choice.target.gateway) {
-                events.emit(Event::SeveralGateways { model: choice.target.model.clone() }).await?;
-            }
+        let twice: BTreeSet<&str> =
+            call.targets().filter(|target| target.is_twice(call.told_apart())).map(|target| &*target.model).collect();
+        for model in twice {
+            events.emit(Event::SeveralGateways { model: model.to_owned() }).await?;
         }
         if call.choices.len() > 1 && call.choices.iter().any(|choice| choice.hedge.is_some()) {
             // In a box, so that calls that do not race have no room for it.
@@ -220,8 +220,9 @@ impl<S: Service> Service for Fallback<S> {
             let Some(next) = self.next(choice, &failure, &mut left).await? else {
                 return Err(named(failure, choice, call));
             };
+            let (from, to) = (choice.target.clone(), next.target.clone());
             choice = next;
-            events.emit(Event::Fallback { to: choice.target.clone(), cause: failure }).await?;
+            events.emit(Event::Fallback { from, to, cause: failure }).await?;
         }
     }
 }
@@ -267,7 +268,7 @@ mod tests {
         let reported: Vec<(&str, Option<u16>)> = events
             .iter()
             .filter_map(|event| match &event.event {
-                Event::Fallback { to, cause } => Some((&*to.model, cause.status)),
+                Event::Fallback { to, cause, .. } => Some((&*to.model, cause.status)),
                 _ => None,
             })
             .collect();
@@ -328,6 +329,22 @@ mod tests {
             .take_while(|event| !matches!(event, Event::Attempt { .. }))
             .collect();
         assert!(matches!(told[..], [Event::SeveralGateways { model }] if model == "a"), "{told:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_model_that_another_gateway_has_beside_the_call_is_told_and_named_with_its_gateway() {
+        let gateway = Canned::new([("a", vec![Reply::status(503)]), ("b", vec![Reply::kind(FailureKind::NoKey)])]);
+        let other = |model: &str| Target { gateway: "h".into(), model: model.into() };
+        let call = Call { beside: [other("b"), other("c")].into(), ..call(&["a", "b", "c"]) };
+        let (result, events) = run(&fallback(gateway, &[]), &call).await;
+        assert!(result.as_ref().is_err_and(|failure| failure.message.starts_with("g::b: ")), "{result:?}");
+        let told = events.iter().filter_map(|event| match &event.event {
+            Event::SeveralGateways { model } => Some(model.as_str()),
+            event => event.message(),
+        });
+        let told: Vec<&str> = told.collect();
+        assert_eq!(told[..2], ["b", "c"], "{told:?}");
+        assert!(told[2].starts_with("g::c is not tried: "), "{told:?}");
     }
 
     // H34

@@ -200,7 +200,8 @@ pub(super) async fn race<S: Service>(
         ended.send_buffered().await?;
         if let Some(choice) = fallback.next(ended.choice, &failure, &mut left).await? {
             latest = choice;
-            events.emit(Event::Fallback { to: latest.target.clone(), cause: failure }).await?;
+            let (from, to) = (ended.choice.target.clone(), latest.target.clone());
+            events.emit(Event::Fallback { from, to, cause: failure }).await?;
             candidates.push(start(latest));
             hedge_at = hedge_time(latest);
         } else if candidates.is_empty() {

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::Target;
 use crate::chat::{FinishReason, TokenLogprob, ToolCall, Usage};
 use crate::error::Failure;
 use crate::money::Usd;
@@ -157,6 +158,11 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// The model that was asked.
+    pub fn target(&self) -> Target {
+        Target { gateway: self.gateway.clone(), model: self.model.clone() }
+    }
+
     /// Whether the gateway may bill it at a cost that is not known.
     pub fn maybe_billed(&self) -> bool {
         self.cost.is_none() && self.error.as_ref().is_some_and(|error| error.maybe_billed)
@@ -167,6 +173,11 @@ impl Record {
     /// The number of attempts that the gateway may bill at a cost that is not known.
     pub fn maybe_billed(&self) -> usize {
         self.attempts.iter().filter(|attempt| attempt.maybe_billed()).count()
+    }
+
+    /// The attempt that began first. Of two models that are asked at once, the one that was asked first may be told last.
+    pub(crate) fn first_attempt(&self) -> Option<&Attempt> {
+        self.attempts.iter().min_by_key(|attempt| attempt.start)
     }
 
     /// Whether no model has worked for the call, so that an unknown cost is zero.

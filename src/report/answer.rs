@@ -146,7 +146,7 @@ impl<O: Write, E: Write> Answer<O, E> {
         match (&record.error, record.status) {
             (None, Status::Ok) => {}
             (_, Status::Interrupted) => self.notice("[interrupted]")?,
-            (Some(failure), _) => self.say(error::call_failed(record, failure, &stderr))?,
+            (Some(failure), _) => self.say(error::call_failed(record, failure, self.notices.names(), &stderr))?,
             (None, _) => self.say(error::warning(&incomplete(record), &stderr))?,
         }
         if !self.options.quiet && (self.options.stats || stderr.tty) && has_figures(record) {

@@ -1,9 +1,9 @@
 //! Errors and notices as the user reads them: `error: …`, `  caused by: …`, `hint: …`.
 
+use super::notice::{self, Names};
 use super::term::{Output, Text};
-use super::{escape, format, notice, wrap};
+use super::{escape, format, wrap};
 use crate::adapter::mask_keys;
-use crate::call::Target;
 use crate::error::{Error, Failure};
 use crate::record::{Attempt, Record};
 
@@ -19,13 +19,10 @@ pub fn error(error: &Error, out: &Output) -> Text {
 }
 
 /// The failure of a recorded call, with the model that was asked for. Where several models were tried, the message names the
-/// one that failed in this way, and a line for each attempt says what became of it. The gateway is named where two have the
-/// model.
-pub fn call_failed(record: &Record, failure: &Failure, out: &Output) -> Text {
-    let target = |attempt: &Attempt| Target { gateway: attempt.gateway.clone(), model: attempt.model.clone() };
-    let asked: Vec<Target> = record.attempts.iter().map(target).collect();
-    let several = asked.windows(2).any(|pair| pair[0] != pair[1]);
-    let name = |attempt: &Attempt| target(attempt).name_among(&asked);
+/// one that failed in this way, and a line for each attempt says what became of it.
+pub fn call_failed(record: &Record, failure: &Failure, names: &Names, out: &Output) -> Text {
+    let several = record.attempts.windows(2).any(|pair| pair[0].target() != pair[1].target());
+    let name = |attempt: &Attempt| names.of(&attempt.target());
     let attempts = || record.attempts.iter().filter(|_| several);
     let is_its = |error: &Failure| error.kind == failure.kind && error.message == failure.message;
     let failed = attempts().rev().find(|attempt| attempt.error.as_ref().is_some_and(is_its));
@@ -127,7 +124,8 @@ mod tests {
 
     #[test]
     fn the_status_is_named_once() {
-        let text = |failure: &Failure| call_failed(&failed("m"), failure, &Output::plain(80)).to_string();
+        let text =
+            |failure: &Failure| call_failed(&failed("m"), failure, &Names::default(), &Output::plain(80)).to_string();
         assert!(text(&rate_limited()).starts_with("error: m: 429 Rate limit exceeded\n"));
         let named = Failure::new(FailureKind::ServerError, "HTTP 500 from upstream").with_status(500);
         assert!(text(&named).starts_with("error: m: HTTP 500 from upstream\n"));
@@ -180,7 +178,7 @@ mod tests {
         record.model = "reasoner".into();
         record.attempts.insert(0, attempt("deepseek", Some(429), Some(rate_limited())));
         assert_eq!(
-            call_failed(&record, &rate_limited(), &Output::plain(80)),
+            call_failed(&record, &rate_limited(), &Names::default(), &Output::plain(80)),
             "error: deepseek: 429 Rate limit exceeded\n  tried deepseek: 429 rate limited (900 ms)\n  \
              tried qwen: 503 overloaded (900 ms)\nhint: wait a moment, or allow more tries with --retries\n"
         );
@@ -192,10 +190,10 @@ mod tests {
         record.model = "reasoner".into();
         record.attempts.insert(0, attempt("deepseek", Some(429), Some(rate_limited())));
         let last = record.error.clone().expect("failed");
-        let text = call_failed(&record, &last, &Output::plain(80)).to_string();
+        let text = call_failed(&record, &last, &Names::default(), &Output::plain(80)).to_string();
         assert!(text.starts_with("error: qwen: 503 "), "{text}");
         let none_of_them = Failure::new(FailureKind::Refused, "the budget is spent");
-        let text = call_failed(&record, &none_of_them, &Output::plain(80)).to_string();
+        let text = call_failed(&record, &none_of_them, &Names::default(), &Output::plain(80)).to_string();
         assert!(text.starts_with("error: reasoner: the budget is spent\n"), "{text}");
     }
 

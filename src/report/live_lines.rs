@@ -7,9 +7,10 @@ use std::time::Duration;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::drawing::Rows;
+use super::notice::{self, Names};
 use super::term::{Style, Text};
 use super::wrap::{most_cells as cells, most_cells_of as cells_of};
-use super::{escape, format, notice};
+use super::{escape, format};
 use crate::call::{Event, RunEvent};
 use crate::chat::StreamEvent;
 use crate::words::on_one_line;
@@ -34,6 +35,7 @@ const WITH_COUNT: usize = 72;
 #[derive(Debug)]
 pub(super) struct LiveLines {
     calls: Vec<Call>,
+    names: Names,
 }
 
 /// A line that is ready to be drawn.
@@ -79,7 +81,7 @@ impl LiveLines {
             characters: 0,
             tail: String::new(),
         };
-        Self { calls: labels.into_iter().map(call).collect() }
+        Self { calls: labels.into_iter().map(call).collect(), names: Names::default() }
     }
 
     /// The line of one call whose time begins with the run, so that waits before its first request count.
@@ -92,6 +94,7 @@ impl LiveLines {
 
 impl Rows for LiveLines {
     fn apply(&mut self, event: &RunEvent) {
+        self.names.take(&event.event);
         let Some(call) = self.calls.get_mut(event.call) else { return };
         match &event.event {
             Event::Attempt { .. } => {
@@ -116,10 +119,10 @@ impl Rows for LiveLines {
                 call.restart(State::Retrying(event.at + *after));
                 call.tail = notice::short(cause);
             }
-            Event::Hedge { to, .. } => call.tail = format!("slow to begin, asking {} as well", to.model),
-            Event::Fallback { to, cause } => {
+            Event::Hedge { to, .. } => call.tail = format!("slow to begin, asking {} as well", self.names.of(to)),
+            Event::Fallback { to, cause, .. } => {
                 call.restart(State::Waiting);
-                call.tail = format!("{}, trying {}", notice::short(cause), to.model);
+                call.tail = format!("{}, trying {}", notice::short(cause), self.names.of(to));
             }
             Event::Done(result) => {
                 call.ended = Some(event.at);

@@ -39,7 +39,7 @@ pub mod log;
 pub mod markdown;
 pub mod models;
 mod notes;
-mod notice;
+pub mod notice;
 pub mod otel;
 pub mod page;
 pub mod picker;

@@ -66,7 +66,7 @@ fn same_target(a: &Attempt, b: &Attempt) -> bool {
 
 /// Says which model answered, or was tried last, after the first one did not answer.
 fn fell_back(record: &Record) -> Option<String> {
-    let (first, last) = (record.attempts.first()?, record.attempts.last()?);
+    let (first, last) = (record.first_attempt()?, record.attempts.last()?);
     let model = record.answered_by.as_deref().unwrap_or(&last.model);
     // The same model may be at both.
     let gateway = if first.gateway == last.gateway { String::new() } else { format!("{}::", last.gateway) };
@@ -96,7 +96,7 @@ pub(super) fn is_same_model(asked: &str, answered: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{attempt, failed, rate_limited, record, three, truncated};
+    use super::super::samples::{attempt, failed, ms, rate_limited, record, three, truncated};
     use super::*;
 
     #[test]
@@ -124,6 +124,10 @@ mod tests {
         answer.answered_by = Some("qwen".into());
         assert_eq!(of(&answer), "retried once (429); fell back to qwen");
         assert_eq!(other_name(&answer), Some("qwen"), "a column of its own says so, too");
+        // It was asked as well, and left when the first one began.
+        answer.attempts = vec![attempt("qwen", None, Some(rate_limited())), attempt("deepseek", Some(200), None)];
+        answer.attempts[0].start = ms(50);
+        assert_eq!(fell_back(&answer), None);
     }
 
     #[test]

@@ -9,13 +9,51 @@ use crate::error::{Failure, FailureKind};
 /// So many pieces of one answer that could not be read are each named in a line. The others are counted.
 const NAMED: u64 = 3;
 
+/// The names of models in messages, as the events of a run tell: with the gateway where several may be asked for a model.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// The models that several gateways may be asked for.
+    several: BTreeSet<String>,
+}
+
+impl Names {
+    /// Takes in an event.
+    pub fn take(&mut self, event: &Event) {
+        if let Event::SeveralGateways { model } = event {
+            self.several.insert(model.clone());
+        }
+    }
+
+    /// The unescaped line for a step to another request or to another model; `None` for every other event.
+    pub fn step(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::Adjusted { target, parameter, instead } => {
+                let instead = instead.map(|instead| format!("with {instead} instead"));
+                let how = instead.as_deref().unwrap_or("without it");
+                Some(format!("{} refuses {parameter}: asking again {how}", self.of(target)))
+            }
+            Event::Hedge { slow, to } => {
+                Some(format!("{}: slow to begin, asking {} as well", self.of(slow), self.of(to)))
+            }
+            Event::Fallback { from, to, cause } => {
+                Some(format!("{}: {}, trying {}", self.of(from), short(cause), self.of(to)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The name of this model.
+    pub(super) fn of(&self, target: &Target) -> String {
+        if self.several.contains(&target.model) { target.to_string() } else { target.model.clone() }
+    }
+}
+
 /// Follows the calls of a run and puts into words what a user is told at once.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     /// By the call's index in the run.
     calls: Vec<Call>,
-    /// The models that calls may ask several gateways for.
-    several: BTreeSet<String>,
+    names: Names,
 }
 
 #[derive(Debug, Default)]
@@ -41,33 +79,20 @@ impl Notices {
                 self.calls[event.call].target = Some(target.clone());
                 None
             }
-            Event::SeveralGateways { model } => {
-                self.several.insert(model.clone());
+            Event::SeveralGateways { .. } => {
+                self.names.take(&event.event);
                 None
             }
             Event::Retry { after, cause } => {
                 let wait = format::duration(*after);
-                Some(format!("{}: {}, trying again in {wait}", self.asked(event.call, None), short(cause)))
+                Some(format!("{}: {}, trying again in {wait}", self.asked(event.call), short(cause)))
             }
-            Event::Adjusted { parameter, instead, .. } => {
-                let instead = instead.map(|instead| format!("with {instead} instead"));
-                let how = instead.as_deref().unwrap_or("without it");
-                Some(format!("{} refuses {parameter}: asking again {how}", self.asked(event.call, None)))
-            }
-            Event::Hedge { slow, to } => {
-                let (slow, to) = (self.name(slow, Some(to)), self.name(to, Some(slow)));
-                Some(format!("{slow}: slow to begin, asking {to} as well"))
-            }
-            Event::Fallback { to, cause } => {
-                let (asked, to) = (self.asked(event.call, Some(to)), self.name(to, None));
-                Some(format!("{asked}: {}, trying {to}", short(cause)))
-            }
+            step @ (Event::Adjusted { .. } | Event::Hedge { .. } | Event::Fallback { .. }) => self.names.step(step),
             Event::Malformed { message } => {
                 let malformed = &mut self.calls[event.call].malformed;
                 *malformed += 1;
                 let is_named = *malformed <= NAMED;
-                let line =
-                    || format!("{}: skipped a piece that could not be read: {message}", self.asked(event.call, None));
+                let line = || format!("{}: skipped a piece that could not be read: {message}", self.asked(event.call));
                 is_named.then(line)
             }
             Event::Notice { message } | Event::NotTried { message } => Some(message.clone()),
@@ -75,7 +100,7 @@ impl Notices {
                 let malformed = std::mem::take(&mut self.calls[event.call].malformed);
                 let more = malformed.checked_sub(NAMED).filter(|more| *more > 0)?;
                 let pieces = format::count(more, "more piece", "more pieces");
-                Some(format!("{}: skipped {pieces} that could not be read", self.asked(event.call, None)))
+                Some(format!("{}: skipped {pieces} that could not be read", self.asked(event.call)))
             }
             Event::Bytes { .. }
             | Event::Cached { .. }
@@ -86,16 +111,14 @@ impl Notices {
         }
     }
 
-    /// The model of a target; with its gateway where a call asks or may ask another gateway for the same model, or `other` is such
-    /// a target.
-    fn name(&self, target: &Target, other: Option<&Target>) -> String {
-        let others = self.calls.iter().filter_map(|call| call.target.as_ref()).chain(other);
-        if self.several.contains(&target.model) { target.to_string() } else { target.name_among(others) }
+    /// The names of models as they are told.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 
     /// The name of the target that a call asks now.
-    fn asked(&self, call: usize, other: Option<&Target>) -> String {
-        self.calls[call].target.as_ref().map_or_else(|| "?".to_owned(), |target| self.name(target, other))
+    fn asked(&self, call: usize) -> String {
+        self.calls[call].target.as_ref().map_or_else(|| "?".to_owned(), |target| self.names.of(target))
     }
 }
 
@@ -129,24 +152,22 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_gateway_is_named_where_two_have_the_model() {
+    fn the_gateway_is_named_where_several_may_be_asked_for_the_model() {
         let mut notices = Notices::default();
-        let several = Event::SeveralGateways { model: "n".into() };
-        assert_eq!(notices.line(&RunEvent { call: 7, at: Duration::ZERO, event: several }), None);
         let mut told = |call, event| notices.line(&RunEvent { call, at: Duration::ZERO, event });
         let target = |gateway: &str, model: &str| Target { gateway: gateway.into(), model: model.into() };
         let cause = || Failure::new(FailureKind::RateLimited, "slow down").with_status(429);
+        let retry = || Event::Retry { after: Duration::from_secs(1), cause: cause() };
         told(0, Event::Attempt { target: target("one", "m") });
-        let fallback = told(0, Event::Fallback { to: target("two", "m"), cause: cause() });
+        assert_eq!(told(0, retry()).as_deref(), Some("m: 429 rate limited, trying again in 1.0 s"));
+        assert_eq!(told(7, Event::SeveralGateways { model: "m".into() }), None);
+        let fallback = told(0, Event::Fallback { from: target("one", "m"), to: target("two", "m"), cause: cause() });
         assert_eq!(fallback.as_deref(), Some("one::m: 429 rate limited, trying two::m"));
         let hedge = told(0, Event::Hedge { slow: target("one", "m"), to: target("two", "m") });
         assert_eq!(hedge.as_deref(), Some("one::m: slow to begin, asking two::m as well"));
-        let retry = || Event::Retry { after: Duration::from_secs(1), cause: cause() };
-        assert_eq!(told(0, retry()).as_deref(), Some("m: 429 rate limited, trying again in 1.0 s"));
-        told(1, Event::Attempt { target: target("two", "m") });
         assert_eq!(told(0, retry()).as_deref(), Some("one::m: 429 rate limited, trying again in 1.0 s"));
-        let other = told(0, Event::Fallback { to: target("two", "n"), cause: cause() });
-        assert_eq!(other.as_deref(), Some("one::m: 429 rate limited, trying two::n"));
+        let other = told(0, Event::Fallback { from: target("one", "m"), to: target("two", "n"), cause: cause() });
+        assert_eq!(other.as_deref(), Some("one::m: 429 rate limited, trying n"));
     }
 
     #[test]

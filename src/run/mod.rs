@@ -111,6 +111,8 @@ pub struct RunSpec<'a> {
     pub schedule: &'a mut dyn Schedule,
     /// How many calls run at once; at least 1.
     pub concurrency: usize,
+    /// The models that the user sees beside each other: those of all calls, and in a chat those of the turns before.
+    pub models: Arc<[Target]>,
     /// Finds the prices of the calls; `None` where no cost is shown or recorded.
     pub(crate) prices: Option<&'a PreparedGateways>,
     /// How the records are kept; `None` where they are not kept.
@@ -269,7 +271,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             let Some(step) = self.spec.schedule.next() else { break };
             match step {
                 Step::Call(call) => {
-                    let call = Arc::new(call);
+                    let call = Arc::new(Call { beside: Arc::clone(&self.spec.models), ..call });
                     new_models
                         .extend(call.targets().filter(|target| self.looked_up.insert((*target).clone())).cloned());
                     self.prompts.add(&call);

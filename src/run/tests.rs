@@ -60,7 +60,7 @@ fn call(index: usize, asked: &str) -> Call {
 /// Runs the schedule with so many calls at once; stops it after so many seconds.
 async fn run(schedule: &mut dyn Schedule, concurrency: usize, stop_after: u64, seen: &mut Seen) -> (Outcome, usize) {
     let service = Arc::new(Slow::default());
-    let spec = RunSpec { schedule, concurrency, prices: None, recording: None };
+    let spec = RunSpec { schedule, concurrency, models: Arc::default(), prices: None, recording: None };
     let stop = async {
         time::sleep(Duration::from_secs(stop_after)).await;
         Error::Signalled(2)
@@ -178,7 +178,8 @@ async fn calls_that_are_due_at_times_are_made_then_and_never_before() {
     let mut seen = Seen::default();
     let service = Arc::new(Slow::default());
     let mut schedule = Timed::default();
-    let spec = RunSpec { schedule: &mut schedule, concurrency: 1, prices: None, recording: None };
+    let spec =
+        RunSpec { schedule: &mut schedule, concurrency: 1, models: Arc::default(), prices: None, recording: None };
     let outcome = execute(&service, spec, &mut seen, std::future::pending()).await;
     assert_eq!(seen.records.len(), 3);
     assert!(outcome.elapsed >= Duration::from_millis(10), "{:?}", outcome.elapsed);

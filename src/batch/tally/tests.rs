@@ -18,7 +18,39 @@ fn ended(status: Status) -> Ended {
         label: None,
         scores: Vec::new(),
         judge_cost: None,
+        fallbacks: Vec::new(),
     }
+}
+
+#[test]
+fn an_answer_of_a_model_that_was_not_asked_first_is_counted_with_the_reason() {
+    use crate::call::Target;
+    use crate::report::samples::{attempt, ms, rate_limited, record};
+    let mut answer = record("m", "yes");
+    let is_none = |record: &crate::record::Record| FellBack::of(record, []).is_none();
+    answer.attempts = vec![attempt("a", Some(429), Some(rate_limited())), attempt("a", Some(200), None)];
+    assert!(is_none(&answer), "another try of the same model");
+    answer.attempts.push(attempt("b", Some(200), None));
+    answer.attempts[1].error = Some(rate_limited());
+    let beside = Target { gateway: "elsewhere".into(), model: "b".into() };
+    let fell_back = FellBack::of(&answer, [&beside]).expect("a fallback");
+    let named = format!("{}::b", answer.attempts[0].gateway);
+    assert_eq!((&*fell_back.from, fell_back.to, fell_back.kind), ("a", named, FailureKind::RateLimited));
+    // Of two that were asked at once, the first may be told last.
+    answer.attempts = vec![attempt("b", None, Some(rate_limited())), attempt("a", Some(200), None)];
+    answer.attempts[0].start = ms(50);
+    assert!(is_none(&answer));
+    answer.attempts.reverse();
+    answer.status = Status::Failed;
+    assert!(is_none(&answer), "nothing answered");
+    let mut tally = Tally::new(&["a".to_owned(), "c".to_owned()]);
+    let because = |kind| FellBack { from: "a".into(), to: "b".into(), kind };
+    for (model, kind) in [("a", FailureKind::Timeout), ("a", FailureKind::Network), ("c", FailureKind::Network)] {
+        tally.add(model, &Ended { fallbacks: vec![because(kind)], ..ended(Status::Ok) });
+    }
+    let sums: Vec<_> = tally.fallbacks().into_iter().collect();
+    let pair = ("a".to_owned(), "b".to_owned());
+    assert_eq!(sums, [(pair, vec![(FailureKind::Network, 2), (FailureKind::Timeout, 1)])]);
 }
 
 #[test]

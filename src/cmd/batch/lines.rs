@@ -4,7 +4,7 @@ use std::io;
 
 use super::judging::Judgement;
 use super::plan::BatchPlan;
-use crate::batch::line::{self, Ended, RowPart, Scored, WorthPart};
+use crate::batch::line::{self, Ended, FellBack, RowPart, Scored, WorthPart};
 use crate::batch::{RowHash, RowInfo};
 use crate::error::Error;
 use crate::record::{Record, Status};
@@ -23,7 +23,7 @@ impl<'a> LineMaker<'a> {
         Self { job, plan: plan.hash(), scorers: &plan.scorers }
     }
 
-    /// The line of a record, and its figures.
+    /// The line of a record, and its figures. Of what led to it, `fallbacks` came from other models than were asked first.
     ///
     /// # Errors
     /// The line cannot be written as JSON.
@@ -32,6 +32,7 @@ impl<'a> LineMaker<'a> {
         info: &RowInfo,
         record: &Record,
         judgement: Option<&Judgement>,
+        fallbacks: &[FellBack],
     ) -> Result<(Vec<u8>, Ended), Error> {
         let expected = info.expected.as_deref();
         let is_whole = record.status == Status::Ok;
@@ -42,6 +43,7 @@ impl<'a> LineMaker<'a> {
             correct: expected.filter(|_| is_whole).map(|expected| line::is_correct(&record.text, expected)),
             scores,
             judge_cost: judgement.and_then(|judgement| judgement.cost),
+            fallbacks,
         };
         let row = RowPart {
             row: info.number,

@@ -9,6 +9,7 @@ use super::jobs::unreadable;
 use super::lines::LineMaker;
 use super::plan::BatchPlan;
 use super::short_id;
+use crate::batch::line::FellBack;
 use crate::batch::output::State;
 use crate::batch::{Cook, Done, OutputError, OutputFile, Repaired, Tally};
 use crate::cli::{BatchRunArgs, Via};
@@ -303,7 +304,9 @@ impl Session {
             let (info, _) = cook.cook(&row);
             for (place, call) in calls {
                 let Ok(kept) = jobs::answer(store, call) else { continue };
-                let (line, ended) = lines.line(&info, &kept.into_record(), None)?;
+                let record = kept.into_record();
+                let fallbacks = Vec::from_iter(FellBack::of(&record, []));
+                let (line, ended) = lines.line(&info, &record, None, &fallbacks)?;
                 let target = output.path().display().to_string();
                 let written = output.append(&line, (info.number, place));
                 written.map_err(|source| Error::Output { target, source })?;

@@ -9,10 +9,10 @@ use super::keeper::Keeper;
 use super::lines::LineMaker;
 use super::session::Lines;
 use crate::batch::feed::RowInfo;
-use crate::batch::line::Ended;
+use crate::batch::line::{Ended, FellBack};
 use crate::batch::rows::Position;
 use crate::batch::{Control, Open, OpenRows, OutputFile, StopReason, Tally};
-use crate::call::{Call, RunEvent};
+use crate::call::{Call, Event, Role, RunEvent};
 use crate::cli::{OnError, Order, SummaryFormat};
 use crate::cmd::run::{Ending, View};
 use crate::cmd::{Context, process};
@@ -23,6 +23,7 @@ use crate::record::{Record, Status};
 use crate::report::batch::{self as report, BatchProgress, Standing, Summary};
 use crate::report::error::hints;
 use crate::report::format::count;
+use crate::report::notice::Names;
 use crate::report::term::{Output, Text, print, say};
 use crate::run::{Notices, Outcome, Reporter};
 
@@ -76,6 +77,8 @@ pub(super) struct ViewState {
     told: BTreeSet<&'static str>,
     told_of_judges: BTreeSet<&'static str>,
     told_of_calls: BTreeSet<String>,
+    /// The names of models in messages.
+    names: Names,
     has_run: bool,
     /// How many calls in a row found no gateway.
     unreachable: u32,
@@ -111,8 +114,12 @@ const MOST_TOLD: usize = 100;
 impl Reporter for BatchView<'_> {
     fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
         for event in events {
+            self.state.names.take(&event.event);
             if let Some(message) = event.event.message() {
-                self.tell_once(message);
+                // What differs in an amount alone says the same.
+                self.tell_once(message.chars().filter(|letter| !letter.is_ascii_digit()).collect(), message);
+            } else if let Some(message) = self.state.names.step(&event.event) {
+                self.tell_once(same_step(&event.event).unwrap_or_else(|| message.clone()), &message);
             }
         }
         if self.progress.is_due() {
@@ -128,6 +135,12 @@ impl Reporter for BatchView<'_> {
         let whole = {
             let mut open = self.open.borrow_mut();
             let Some(row) = open.get_mut(&slot) else { return Ok(()) };
+            let fell_back = FellBack::of(&record, call.told_apart()).filter(|_| call.role != Role::Judge);
+            // A row counts once, whatever number of its steps fell back alike.
+            let is_known = |old: &FellBack| fell_back.as_ref().is_some_and(|new| old.is_like(new));
+            if !row.fallbacks.iter().any(is_known) {
+                row.fallbacks.extend(fell_back);
+            }
             row.records.insert(call.index % self.width, record);
             let wanted = match self.judging {
                 Some(judging) if row.calls > 1 => judging.wanted(row.place, row.records.get(&0)),
@@ -158,7 +171,7 @@ impl BatchView<'_> {
     }
 
     fn row_ended(&mut self, row: Open) -> Result<(), Error> {
-        let Open { info, place, mut records, .. } = row;
+        let Open { info, place, mut records, fallbacks, .. } = row;
         let answer = match self.judging {
             // A row that cannot be used has its record in another place.
             Some(_) => records.remove(&0).or_else(|| Some(records.pop_last()?.1)),
@@ -174,7 +187,7 @@ impl BatchView<'_> {
         if let Some(silent) = judgement.as_ref().and_then(|judgement| judgement.silent.as_ref()) {
             self.tell_judge(silent);
         }
-        let (line, ended) = self.lines.line(&info, &record, judgement.as_ref())?;
+        let (line, ended) = self.lines.line(&info, &record, judgement.as_ref(), &fallbacks)?;
         self.state.waiting.push(Waiting { line, ended, info, place, record });
         let size: usize = self.state.waiting.iter().map(|waiting| waiting.line.len()).sum();
         if self.is_recorded_first && self.state.waiting.len() < MOST_WAITING && size < LARGEST_WAITING {
@@ -276,11 +289,9 @@ impl BatchView<'_> {
         }
     }
 
-    /// Tells what a call says of a model or a fallback that it leaves out, once for all calls that say the same.
-    fn tell_once(&mut self, message: &str) {
+    /// Tells what a call says of the models that it asks or leaves out, once for all calls that say the same.
+    fn tell_once(&mut self, said: String, message: &str) {
         let told = &mut self.state.told_of_calls;
-        // What differs in an amount alone says the same.
-        let said: String = message.chars().filter(|letter| !letter.is_ascii_digit()).collect();
         if told.len() > MOST_TOLD || !told.insert(said) {
             return;
         }
@@ -464,6 +475,12 @@ impl View for BatchView<'_> {
         }
         Ok(if is_whole { self.tally.exit_code() } else { self.tally.exit_code().max(8) })
     }
+}
+
+/// What is the same for all calls that fall back for the same reason; `None` for another event.
+fn same_step(event: &Event) -> Option<String> {
+    let Event::Fallback { from, to, cause } = event else { return None };
+    Some(format!("{from} {to} {}", cause.kind.as_str()))
 }
 
 /// The record of a row: that of its call, or of the last step of its pipeline with the costs of all steps.

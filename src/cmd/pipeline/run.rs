@@ -16,6 +16,7 @@ use crate::record::{Record, Status};
 use crate::report::answer;
 use crate::report::destination::Destination;
 use crate::report::error::call_failed;
+use crate::report::notice::Names;
 use crate::report::pipeline::{PipelineRun, StepName, json, line, markdown, planned, table};
 use crate::report::term::{Text, say};
 use crate::resolve::{Resolver, TEMPLATE_TAG};
@@ -53,8 +54,17 @@ pub(super) fn run_pipeline(context: &Context, args: &PipelineRunArgs) -> Result<
     let input = schedule.input().to_owned();
     let keeps_texts = options.log == LogLevel::Full;
     let live = live(context, &calls, &names, args.output.format, &destination);
-    let mut view =
-        PipelineView { context, args, names: &names, answer, input, keeps_texts, destination: Some(destination), live };
+    let mut view = PipelineView {
+        context,
+        args,
+        names: &names,
+        model_names: Names::default(),
+        answer,
+        input,
+        keeps_texts,
+        destination: Some(destination),
+        live,
+    };
     run_schedule(context, &calls, &mut schedule, &options, &mut view)
 }
 
@@ -142,6 +152,8 @@ struct PipelineView<'a> {
     context: &'a Context,
     args: &'a PipelineRunArgs,
     names: &'a [StepName],
+    /// The names of models in messages.
+    model_names: Names,
     /// The index of the step whose answer is shown.
     answer: usize,
     input: String,
@@ -153,6 +165,7 @@ struct PipelineView<'a> {
 
 impl Reporter for PipelineView<'_> {
     fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
+        events.iter().for_each(|event| self.model_names.take(&event.event));
         self.live.events(events)
     }
 
@@ -212,7 +225,7 @@ impl PipelineView<'_> {
                 (Some(error), Status::Skipped) => context.notice(&format!("{}: {error}", step.label(&record.model))),
                 (Some(error), _) => {
                     let named = Record { model: step.label(&record.model), ..record.clone() };
-                    say(call_failed(&named, error, stderr));
+                    say(call_failed(&named, error, &self.model_names, stderr));
                 }
             }
         }

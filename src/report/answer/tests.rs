@@ -124,7 +124,7 @@ fn retries_and_fallbacks_are_said_as_they_happen() {
         at(Event::Attempt { target: target("gpt-x") }),
         at(Event::Retry { after: ms(1200), cause: rate_limited() }),
         at(Event::Attempt { target: target("gpt-x") }),
-        at(Event::Fallback { to: target("gpt-5.4-mini"), cause: overloaded }),
+        at(Event::Fallback { from: target("gpt-x"), to: target("gpt-5.4-mini"), cause: overloaded }),
         at(Event::Attempt { target: target("gpt-5.4-mini") }),
         text("hi"),
         at(Event::Malformed { message: "not JSON".into() }),

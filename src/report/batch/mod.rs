@@ -23,6 +23,7 @@ use super::term::{Output, Text};
 use super::{csv, escape, format, json as documents, markdown};
 use crate::batch::Tally;
 use crate::batch::tally::{Confusion, ModelTally, Tokens};
+use crate::error::FailureKind;
 use crate::stats::{Interval, wilson};
 
 #[cfg(test)]
@@ -157,6 +158,21 @@ fn rows(summary: &Summary<'_>) -> Vec<Vec<String>> {
     rows
 }
 
+/// `bee answered for a: 3 (server_error)`.
+fn fell_back(from: &str, to: &str, kinds: &[(FailureKind, u64)]) -> String {
+    // A model that is asked as well is not waited for any more when the other one begins.
+    let word = |kind: FailureKind| if kind == FailureKind::Interrupted { "slow to begin" } else { kind.as_str() };
+    let why = match kinds {
+        [(kind, _)] => word(*kind).to_owned(),
+        kinds => {
+            let each = kinds.iter().map(|(kind, count)| format!("{} {}", format::thousands(*count), word(*kind)));
+            each.collect::<Vec<_>>().join(", ")
+        }
+    };
+    let all = format::thousands(kinds.iter().map(|(_, count)| count).sum());
+    format!("{} answered for {}: {all} ({why})", escape::line(to), escape::line(from))
+}
+
 /// Sentences about what the table does not say.
 fn remarks(summary: &Summary<'_>) -> Vec<String> {
     let mut remarks = Vec::new();
@@ -166,6 +182,7 @@ fn remarks(summary: &Summary<'_>) -> Vec<String> {
             failures.iter().map(|(kind, count)| format!("{} {}", format::thousands(*count), kind.as_str())).collect();
         remarks.push(format!("not complete: {}", kinds.join(", ")));
     }
+    remarks.extend(summary.tally.fallbacks().iter().map(|((from, to), kinds)| fell_back(from, to, kinds)));
     if let Some(missing) = summary.missing() {
         remarks.push(format!("not asked: {}", format::thousands(missing)));
     }
@@ -318,6 +335,11 @@ pub fn document(summary: &Summary<'_>, out: &Output) -> Text {
     documents::document(&value(summary), out)
 }
 
+/// Counts by the kind of failure.
+fn by_kind(kinds: &[(FailureKind, u64)]) -> serde_json::Map<String, serde_json::Value> {
+    kinds.iter().map(|(kind, count)| (kind.as_str().to_owned(), json!(count))).collect()
+}
+
 /// The summary as JSON; see `docs/output.md`.
 pub(super) fn value(summary: &Summary<'_>) -> impl Serialize + use<> {
     let ms = |time: Option<Duration>| time.map(|time| (time.as_secs_f64() * 10_000.0).round() / 10.0);
@@ -325,8 +347,6 @@ pub(super) fn value(summary: &Summary<'_>) -> impl Serialize + use<> {
         let at = |of: &dyn Fn(f64) -> Option<Duration>| -> serde_json::Map<String, serde_json::Value> {
             SHARES.iter().map(|(name, share)| (format!("{name}_ms"), json!(ms(of(*share))))).collect()
         };
-        let failures: serde_json::Map<String, serde_json::Value> =
-            model.failures.iter().map(|(kind, count)| (kind.as_str().to_owned(), json!(count))).collect();
         let scores: serde_json::Map<String, serde_json::Value> =
             model.scores.keys().map(|scorer| (scorer.clone(), json!(mean_score(model, scorer)))).collect();
         let interval_of = |scorer: &String| {
@@ -336,6 +356,11 @@ pub(super) fn value(summary: &Summary<'_>) -> impl Serialize + use<> {
         };
         let score_intervals: serde_json::Map<String, serde_json::Value> =
             model.scores.keys().filter_map(interval_of).collect();
+        let fallback = |((from, to), kinds): (&(String, String), &Vec<(FailureKind, u64)>)| {
+            let count: u64 = kinds.iter().map(|(_, count)| count).sum();
+            json!({"from": from, "to": to, "count": count, "failures": by_kind(kinds)})
+        };
+        let fallbacks: Vec<serde_json::Value> = model.fallbacks.iter().map(fallback).collect();
         let confusion =
             model.confusion().map(|confusion| json!({"labels": confusion.labels, "counts": confusion.counts}));
         let accuracy = model.accuracy().map(|share| {
@@ -345,7 +370,8 @@ pub(super) fn value(summary: &Summary<'_>) -> impl Serialize + use<> {
         });
         json!({
             "model": name, "ok": model.ok, "failed": model.failed, "truncated": model.truncated, "cached": model.cached,
-            "failures": failures, "first_token": at(&|share| model.first_token_at(share)),
+            "failures": by_kind(&model.failures), "fallbacks": fallbacks,
+            "first_token": at(&|share| model.first_token_at(share)),
             "total": at(&|share| model.total_at(share)),
             "usage": {"input_tokens": model.input.known(), "output_tokens": model.output.known(), "unknown": model.unknown_tokens},
             "cost": model.cost, "judge_cost": model.judge_cost, "accuracy": accuracy, "confusion": confusion,

@@ -24,6 +24,7 @@ fn tally(model: &str) -> Tally {
             label: Some(if is_right == (n % 2 == 0) { "ham" } else { "spam" }.to_owned()),
             scores: Vec::new(),
             judge_cost: None,
+            fallbacks: Vec::new(),
         };
         tally.add(model, &ended);
         let failed = Ended {
@@ -70,6 +71,14 @@ fn the_summary_has_a_row_for_each_model_and_a_table_of_labels() {
 }
 
 #[test]
+fn a_fallback_has_its_reason_or_the_count_of_each() {
+    use FailureKind::{Interrupted, Network, Timeout};
+    assert_eq!(fell_back("a", "b", &[(Network, 1_200)]), "b answered for a: 1,200 (network)");
+    assert_eq!(fell_back("a", "b", &[(Network, 2), (Timeout, 1)]), "b answered for a: 3 (2 network, 1 timeout)");
+    assert_eq!(fell_back("a", "b\nc", &[(Interrupted, 1)]), "b ⏎ c answered for a: 1 (slow to begin)");
+}
+
+#[test]
 fn every_format_has_every_model_and_none_obeys_its_name() {
     let name = format!("=m|{}<script>", HOSTILE.replace('\n', " "));
     let tally = tally(&name);
@@ -108,6 +117,7 @@ fn csv_has_the_bounds_of_mean_scores_behind_all_else() {
             label: None,
             scores: vec![crate::batch::line::Scored { by: by.to_owned(), score: Some(score) }],
             judge_cost: None,
+            fallbacks: Vec::new(),
         };
         tally.add("gpt", &ended);
     };

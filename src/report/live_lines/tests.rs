@@ -61,8 +61,12 @@ fn a_fallback_starts_the_text_anew() {
     tell(&mut live, 0, 0, attempt());
     tell(&mut live, 0, 0, text("lost"));
     let to = Target { gateway: "g".into(), model: "other".into() };
-    tell(&mut live, 0, 100, Event::Fallback { to, cause: rate_limited() });
+    let fallback = Event::Fallback { from: to.clone(), to, cause: rate_limited() };
+    tell(&mut live, 0, 100, fallback.clone());
     assert!(drawn(&live, 100, 80, 20)[0].ends_with("429 rate limited, trying other"));
+    tell(&mut live, 0, 100, Event::SeveralGateways { model: "other".into() });
+    tell(&mut live, 0, 100, fallback);
+    assert!(drawn(&live, 100, 80, 20)[0].ends_with("429 rate limited, trying g::other"));
 }
 
 #[test]

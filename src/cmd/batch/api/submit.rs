@@ -155,7 +155,7 @@ fn hand_over(
                         batch.context.urgent(&format!("row {row} (line {line}) cannot be used: {why}"));
                     }
                     let record = record_of_unusable(&info, why, maker.unusable(place));
-                    let (line, ended) = lines.line(&info, &record, None)?;
+                    let (line, ended) = lines.line(&info, &record, None, &[])?;
                     let target = output.path().display().to_string();
                     let written = output.append(&line, (info.number, place));
                     written.map_err(|source| Error::Output { target, source })?;
