@@ -5,15 +5,12 @@ use std::collections::BTreeMap;
 
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
-use super::{Adapter, DecodeError, Decoder, Flow, error_body, surrogates, verdict};
+use super::{Adapter, DecodeError, Decoder, Flow, error_body, surrogates, tool_calls, verdict};
 use crate::chat::{Calls, FinishReason, Nesting, StreamEvent, TokenLogprob, Usage};
 use crate::error::{Failure, FailureKind};
 
 /// The largest answer that is read, in bytes: text, log-probabilities, reasoning and tool arguments together.
 pub const MAX_ANSWER: usize = 16 << 20;
-
-/// The most tool calls of an answer. A model asks for a few at once.
-const MOST_TOOL_CALLS: usize = 1024;
 
 /// The number of unreadable frames that are reported one by one; further ones are only counted.
 const TOLD: usize = 3;
@@ -315,10 +312,7 @@ impl Progress {
     /// Counts the tool calls that begin, which may be many although they are small.
     fn count_tool_calls(&mut self, events: &[StreamEvent]) -> Result<(), Failure> {
         self.tool_calls += events.iter().filter(|event| matches!(event, StreamEvent::ToolCallStart { .. })).count();
-        if self.tool_calls <= MOST_TOOL_CALLS {
-            return Ok(());
-        }
-        Err(Failure::new(FailureKind::Truncated, format!("the answer has more than {MOST_TOOL_CALLS} tool calls")))
+        tool_calls::bounded(self.tool_calls)
     }
 
     /// Returns whether the event says anything new.
@@ -626,9 +620,9 @@ mod tests {
         let frame = |calls: &[String]| {
             format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{}]}}}}]}}\n\n", calls.join(","))
         };
-        let calls: Vec<String> = (0..=MOST_TOOL_CALLS).map(call).collect();
+        let calls: Vec<String> = (0..=tool_calls::MOST).map(call).collect();
         let one_by_one: String = calls.iter().map(|call| frame(std::slice::from_ref(call))).collect();
-        for (text, most) in [(one_by_one, MOST_TOOL_CALLS), (frame(&calls), 0)] {
+        for (text, most) in [(one_by_one, tool_calls::MOST), (frame(&calls), 0)] {
             let (_, flow, out) = stream(&text);
             let failure = flow.expect_err("too many");
             assert_eq!(
@@ -638,7 +632,7 @@ mod tests {
             let is_start = |decoded: &&Decoded| matches!(decoded, Decoded::Event(StreamEvent::ToolCallStart { .. }));
             assert_eq!(out.iter().filter(is_start).count(), most);
         }
-        let (_, flow, _) = stream(&frame(&calls[..MOST_TOOL_CALLS]));
+        let (_, flow, _) = stream(&frame(&calls[..tool_calls::MOST]));
         assert_eq!(flow, Ok(Flow::Continue));
     }
 

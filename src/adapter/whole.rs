@@ -1,6 +1,6 @@
 //! Answers in one piece. They are read as a stream of one frame, so that each format has one decoder.
 
-use super::{DecodeError, Decoder, error_body, sse, surrogates, verdict};
+use super::{DecodeError, Decoder, error_body, sse, surrogates, tool_calls, verdict};
 use crate::chat::{FinishReason, Response};
 
 /// The answer in a body. Without a finish reason it is complete all the same, because its JSON is closed.
@@ -18,6 +18,7 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response,
         Err(DecodeError::Failed(failure)) => return Err(failure.with_usage(response.usage).into()),
         Err(malformed) => return Err(error_body::refusal(body).map_or(malformed, Into::into)),
     }
+    tool_calls::bounded(response.tool_calls.len()).map_err(|failure| failure.with_usage(response.usage))?;
     if response.finish.is_none() {
         if is_empty {
             let nothing = || DecodeError::Malformed("there is no answer in the body".into());

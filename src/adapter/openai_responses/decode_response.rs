@@ -8,7 +8,7 @@ use super::wire::{Body, Event, Item, read_usage};
 use crate::adapter::lenient::Text;
 use crate::adapter::start::Start;
 use crate::adapter::usage::{self, Surcharges};
-use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse, verdict};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse, tool_calls, verdict};
 use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 /// Decodes one answer.
@@ -149,8 +149,13 @@ impl ResponseDecoder {
         }
     }
 
+    /// Whether so many calls have come that the answer is given up. Each further one would be compared with all of them.
+    fn are_too_many(&self) -> bool {
+        tool_calls::bounded(self.calls.len()).is_err()
+    }
+
     fn item_added(&mut self, index: Option<u64>, item: Option<Item<'_>>, events: &mut Vec<StreamEvent>) {
-        let Some(item) = item.filter(|item| &*item.kind == "function_call") else { return };
+        let Some(item) = item.filter(|item| &*item.kind == "function_call" && !self.are_too_many()) else { return };
         let id = if item.call_id.is_empty() { item.id.clone() } else { item.call_id };
         let start = StreamEvent::ToolCallStart {
             index: self.calls.len(),
@@ -167,7 +172,7 @@ impl ResponseDecoder {
         tell_missing(&item, events);
         self.surcharges.find(of_item(&item.kind), events);
         match &*item.kind {
-            "function_call" => {
+            "function_call" if !self.are_too_many() => {
                 let (id, arguments) = (item.id.clone(), item.arguments.clone());
                 if self.find(index, &id).is_none() {
                     self.item_added(index, Some(item), events);
