@@ -351,7 +351,7 @@ impl Progress {
         if self.size == 0 || failure.kind == FailureKind::Interrupted {
             return failure;
         }
-        Failure { kind: FailureKind::Truncated, should_retry: None, ..failure }
+        after_a_part(failure)
     }
 
     /// The refusal of the key that the stream began with, if no answer has come.
@@ -385,6 +385,11 @@ impl Progress {
         }
         verdict::complete(self.finish.as_ref(), calls)
     }
+}
+
+/// The failure of an answer of which a part has come.
+pub(super) fn after_a_part(failure: Failure) -> Failure {
+    Failure { kind: FailureKind::Truncated, should_retry: None, ..failure }
 }
 
 /// Whether this event is the end of an answer from which nothing was cut.
@@ -512,7 +517,7 @@ mod tests {
             });
             assert_eq!(pieces.collect::<String>(), arguments, "{word}");
             let body = format!(r#"{{"choices":[{{"message":{{{call}}},"finish_reason":"{word}"}}]}}"#);
-            let answer = Api::OpenaiChat.adapter().decode_response(body.as_bytes()).expect("an answer");
+            let answer = Api::OpenaiChat.adapter().decode_response(body.as_bytes()).expect("an answer").response;
             assert_eq!(answer.tool_calls[0].arguments, arguments, "{word}");
         }
     }

@@ -141,10 +141,11 @@ impl ResponseDecoder {
         }
     }
 
-    /// A response that failed may tell what it took.
+    /// A response that failed may tell what came of it, and what it took.
     fn end_failed(&mut self, body: Option<Body<'_>>, events: &mut Vec<StreamEvent>) {
         if let Some(body) = body {
             self.start.take(&body.id, &body.model, events);
+            self.output(body.output, &body.service_tier, events);
             events.extend(body.usage.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
         }
     }
@@ -246,18 +247,23 @@ impl ResponseDecoder {
         self.calls.iter().position(is_it)
     }
 
-    fn end(&mut self, body: Body<'_>, events: &mut Vec<StreamEvent>) {
-        let Body { id, model, status, output, usage, service_tier, incomplete_details, .. } = body;
-        self.start.take(&id, &model, events);
+    /// Reads all items of a response. Their words are new only where they did not come in pieces.
+    fn output(&mut self, output: Vec<Item<'_>>, service_tier: &str, events: &mut Vec<StreamEvent>) {
         output.iter().for_each(|item| tell_missing(item, events));
         self.is_cut |= output.iter().any(|item| &*item.status == "incomplete");
         let surcharge = output.iter().map(|item| of_item(&item.kind)).max().flatten();
-        self.surcharges.find(surcharge.max(usage::of_tier(&service_tier)), events);
+        self.surcharges.find(surcharge.max(usage::of_tier(service_tier)), events);
         if !self.has_content {
             for (index, item) in output.into_iter().enumerate() {
                 self.whole_item(index, item, events);
             }
         }
+    }
+
+    fn end(&mut self, body: Body<'_>, events: &mut Vec<StreamEvent>) {
+        let Body { id, model, status, output, usage, service_tier, incomplete_details, .. } = body;
+        self.start.take(&id, &model, events);
+        self.output(output, &service_tier, events);
         events.extend(usage.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
         let reason = incomplete_details.unwrap_or_default().reason;
         let reason = match (&*reason, &*status) {
