@@ -66,7 +66,7 @@ pub(super) fn sounds_whole(finish: &FinishReason) -> bool {
 
 /// Whether a finish reason that is not known sounds as if something were missing.
 pub(super) fn sounds_cut(reason: &str) -> bool {
-    const PARTS: [&str; 60] = [
+    const PARTS: [&str; 88] = [
         "err",
         "fail",
         "cancel",
@@ -127,6 +127,34 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "preempt",
         "cut_off",
         "cutoff",
+        "refus",
+        "expir",
+        "forbid",
+        "disallow",
+        "not_allowed",
+        "unauthor",
+        "terminated",
+        "halted",
+        "evict",
+        "shut",
+        "suspend",
+        "revok",
+        "connection",
+        "network",
+        "busy",
+        "maintenance",
+        "corrupt",
+        "stall",
+        "premature",
+        "early",
+        "unable",
+        "out_of",
+        "harmful",
+        "flagged",
+        "by_user",
+        "by_client",
+        "by_server",
+        "by_system",
     ];
     let reason = reason.to_lowercase();
     PARTS.iter().any(|part| reason.contains(part))
