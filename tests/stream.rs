@@ -149,6 +149,38 @@ fn an_error_in_a_whole_200_is_an_error() {
     ask(Reply::json(200, &body)).exits(6).prints("").says("upstream is out");
 }
 
+// H22
+#[test]
+fn a_failure_beside_a_part_of_an_answer_keeps_the_part_in_one_piece_as_streamed() {
+    let gateway = Gateway::by(|request| {
+        if request.model() == "other" {
+            return Reply::unary("instead");
+        }
+        let usage = json!({"prompt_tokens": 5, "completion_tokens": 300});
+        if request.json()["stream"] == true {
+            return Reply::sse().role().text("Half").finish("error").usage_json(&usage).done();
+        }
+        let error = if request.model() == "told" { json!({"code": 502, "message": "it broke"}) } else { json!(null) };
+        let message = json!({"role": "assistant", "content": "Half"});
+        let choice = json!({"index": 0, "message": message, "finish_reason": "error", "error": error});
+        Reply::json(200, &json!({"id": "c", "model": "m", "choices": [choice], "usage": usage}))
+    });
+    let home = Home::with(&gateway);
+    let whole = Some("--no-stream");
+    for (model, flag, says) in
+        [("silent", None, "ended early: error"), ("silent", whole, "ended early: error"), ("told", whole, "it broke")]
+    {
+        let arguments = ["ask", "-o", "json", "--retries", "2", "-m", model, "--fallback", "other", "hi"];
+        let outcome = home.llm(arguments).args(flag).output();
+        outcome.exits(8);
+        let record = outcome.json();
+        let came = (&record["status"], &record["text"], &record["usage"]["output_tokens"]);
+        assert_eq!(came, (&json!("truncated"), &json!("Half"), &json!(300)), "{outcome}");
+        assert!(record["error"]["message"].to_string().contains(says), "{outcome}");
+    }
+    assert_eq!(gateway.requests().len(), 3, "what was paid for is not asked for again");
+}
+
 // H24
 #[test]
 fn the_finish_reason_decides_not_the_done_marker() {

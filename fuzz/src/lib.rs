@@ -28,8 +28,8 @@ pub fn api(api: Api, input: &[u8]) {
     if let (response, 0, None) = whole {
         served_again(api, response);
     }
-    if let Ok(response) = api.adapter().decode_response(body) {
-        served_again(api, response);
+    if let Ok(answer) = api.adapter().decode_response(body) {
+        served_again(api, answer.response);
     }
 }
 

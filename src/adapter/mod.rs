@@ -47,6 +47,7 @@ pub(crate) use openai_chat::usage_of;
 pub use output_bound::{OutputBound, want_several};
 pub(crate) use sse::MAX_EVENT;
 pub use unpriced::{asks_for_background, naming_model};
+pub use whole::Whole;
 
 use serde::{Deserialize, Serialize};
 
@@ -136,8 +137,9 @@ pub trait Adapter: Sync {
     /// A whole answer that did not come as a stream → unified response.
     ///
     /// # Errors
-    /// The body does not follow the format, holds no answer, or reports a failure of the gateway.
-    fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError>;
+    /// The body does not follow the format, holds no answer or too much of one, or reports a failure of the gateway without a
+    /// part of the answer.
+    fn decode_response(&self, body: &[u8]) -> Result<Whole, DecodeError>;
     /// The body of a failed response, or an error in a stream → failure. Every body gives a failure.
     fn decode_error(&self, status: u16, body: &[u8]) -> Failure {
         error_body::decode(status, body)

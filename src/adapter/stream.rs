@@ -5,15 +5,12 @@ use std::collections::BTreeMap;
 
 use super::list::Items;
 use super::sse::{BOM, Frame, FrameError, Parser};
-use super::{Adapter, DecodeError, Decoder, Flow, error_body, surrogates, verdict};
+use super::{Adapter, DecodeError, Decoder, Flow, error_body, surrogates, tool_calls, verdict};
 use crate::chat::{Calls, FinishReason, Nesting, StreamEvent, TokenLogprob, Usage};
 use crate::error::{Failure, FailureKind};
 
 /// The largest answer that is read, in bytes: text, log-probabilities, reasoning and tool arguments together.
 pub const MAX_ANSWER: usize = 16 << 20;
-
-/// The most tool calls of an answer. A model asks for a few at once.
-const MOST_TOOL_CALLS: usize = 1024;
 
 /// The number of unreadable frames that are reported one by one; further ones are only counted.
 const TOLD: usize = 3;
@@ -315,10 +312,7 @@ impl Progress {
     /// Counts the tool calls that begin, which may be many although they are small.
     fn count_tool_calls(&mut self, events: &[StreamEvent]) -> Result<(), Failure> {
         self.tool_calls += events.iter().filter(|event| matches!(event, StreamEvent::ToolCallStart { .. })).count();
-        if self.tool_calls <= MOST_TOOL_CALLS {
-            return Ok(());
-        }
-        Err(Failure::new(FailureKind::Truncated, format!("the answer has more than {MOST_TOOL_CALLS} tool calls")))
+        tool_calls::bounded(self.tool_calls)
     }
 
     /// Returns whether the event says anything new.
@@ -357,7 +351,7 @@ impl Progress {
         if self.size == 0 || failure.kind == FailureKind::Interrupted {
             return failure;
         }
-        Failure { kind: FailureKind::Truncated, should_retry: None, ..failure }
+        after_a_part(failure)
     }
 
     /// The refusal of the key that the stream began with, if no answer has come.
@@ -391,6 +385,11 @@ impl Progress {
         }
         verdict::complete(self.finish.as_ref(), calls)
     }
+}
+
+/// The failure of an answer of which a part has come.
+pub(super) fn after_a_part(failure: Failure) -> Failure {
+    Failure { kind: FailureKind::Truncated, should_retry: None, ..failure }
 }
 
 /// Whether this event is the end of an answer from which nothing was cut.
@@ -485,6 +484,24 @@ mod tests {
         );
         for (word, is_whole) in [
             ("function_called", true),
+            ("tools_requested", true),
+            ("stopped_by_stop_sequence", true),
+            ("stop_token", true),
+            ("requires_action", true),
+            ("grammar_closed", true),
+            ("refused", false),
+            ("expired", false),
+            ("denied", false),
+            ("killed", false),
+            ("stopped_by_user", false),
+            ("quota_reached", false),
+            ("Forbidden", false),
+            ("not_allowed", false),
+            ("shutdown", false),
+            ("terminated", false),
+            ("connection_closed", false),
+            ("ended_early", false),
+            ("out_of_credits", false),
             ("cancelled", false),
             ("max_output", false),
             ("insufficient_system_resource", false),
@@ -518,7 +535,7 @@ mod tests {
             });
             assert_eq!(pieces.collect::<String>(), arguments, "{word}");
             let body = format!(r#"{{"choices":[{{"message":{{{call}}},"finish_reason":"{word}"}}]}}"#);
-            let answer = Api::OpenaiChat.adapter().decode_response(body.as_bytes()).expect("an answer");
+            let answer = Api::OpenaiChat.adapter().decode_response(body.as_bytes()).expect("an answer").response;
             assert_eq!(answer.tool_calls[0].arguments, arguments, "{word}");
         }
     }
@@ -626,9 +643,9 @@ mod tests {
         let frame = |calls: &[String]| {
             format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{}]}}}}]}}\n\n", calls.join(","))
         };
-        let calls: Vec<String> = (0..=MOST_TOOL_CALLS).map(call).collect();
+        let calls: Vec<String> = (0..=tool_calls::MOST).map(call).collect();
         let one_by_one: String = calls.iter().map(|call| frame(std::slice::from_ref(call))).collect();
-        for (text, most) in [(one_by_one, MOST_TOOL_CALLS), (frame(&calls), 0)] {
+        for (text, most) in [(one_by_one, tool_calls::MOST), (frame(&calls), 0)] {
             let (_, flow, out) = stream(&text);
             let failure = flow.expect_err("too many");
             assert_eq!(
@@ -638,7 +655,7 @@ mod tests {
             let is_start = |decoded: &&Decoded| matches!(decoded, Decoded::Event(StreamEvent::ToolCallStart { .. }));
             assert_eq!(out.iter().filter(is_start).count(), most);
         }
-        let (_, flow, _) = stream(&frame(&calls[..MOST_TOOL_CALLS]));
+        let (_, flow, _) = stream(&frame(&calls[..tool_calls::MOST]));
         assert_eq!(flow, Ok(Flow::Continue));
     }
 

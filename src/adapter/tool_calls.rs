@@ -8,6 +8,21 @@ use serde_json::value::RawValue;
 use super::lenient::{Text, maybe, whole};
 use super::missing;
 use crate::chat::StreamEvent;
+use crate::error::{Failure, FailureKind};
+
+/// The most tool calls of an answer. A model asks for a few at once.
+pub(super) const MOST: usize = 1024;
+
+/// Whether an answer may have so many tool calls. Streams and whole answers share this rule.
+///
+/// # Errors
+/// `Truncated` where they are too many.
+pub(super) fn bounded(count: usize) -> Result<(), Failure> {
+    if count <= MOST {
+        return Ok(());
+    }
+    Err(Failure::new(FailureKind::Truncated, format!("the answer has more than {MOST} tool calls")))
+}
 
 /// One entry of `tool_calls`: a whole call or a piece of one.
 #[derive(Debug, Default, Deserialize)]
@@ -65,6 +80,11 @@ impl ToolCalls {
         self.calls.is_empty()
     }
 
+    /// Whether so many calls have come that the answer is given up. Each further one would be compared with all of them.
+    fn are_too_many(&self) -> bool {
+        bounded(self.calls.len()).is_err()
+    }
+
     /// About how many bytes have been kept of calls: their ids, and what came before their names.
     pub(super) fn held(&self) -> usize {
         self.held
@@ -72,6 +92,9 @@ impl ToolCalls {
 
     /// Adds a whole call, which is no piece of another one, although some servers give all calls of a function one id.
     pub(super) fn take_whole(&mut self, piece: Piece<'_>, events: &mut Vec<StreamEvent>) {
+        if self.are_too_many() {
+            return;
+        }
         let is_known = self.calls.iter().any(|call| *call.id == *piece.id);
         let id = if is_known { Text::default() } else { piece.id };
         let before = self.calls.len();
@@ -80,6 +103,9 @@ impl ToolCalls {
 
     /// Adds a piece of a call.
     pub(super) fn take(&mut self, piece: Piece<'_>, events: &mut Vec<StreamEvent>) {
+        if self.are_too_many() {
+            return;
+        }
         if piece.custom.is_some() {
             events.push(StreamEvent::Missing(missing::OTHER_CALL));
             return;

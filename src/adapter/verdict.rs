@@ -13,6 +13,8 @@ pub(super) const CALL_CUT: &str = "the arguments of a function call break off";
 
 const NO_ANSWER: &str = "the gateway ended the answer before it began";
 
+const MODEL_FAILED: &str = "the gateway says that the model failed, but not why";
+
 const CALLS_MISSING: &str = "the model calls functions, as the gateway says, and no call has come";
 
 /// Whether an answer with this finish reason and these calls of tools is complete. Streams and whole answers share this rule.
@@ -20,7 +22,8 @@ const CALLS_MISSING: &str = "the model calls functions, as the gateway says, and
 /// # Errors
 /// `Truncated` where the gateway gave no reason, or one that means that the answer was cut short, or that calls came with it;
 /// also where a call breaks off, although the gateway says that the answer is complete, as some do at the token limit;
-/// `ContentFilter` where a filter or a refusal ended it; `Protocol` where nothing came but a reason that nobody knows.
+/// `ContentFilter` where a filter or a refusal ended it; `Protocol` where nothing came but a reason that nobody knows, and
+/// `ServerError` where that says no more than that there was an error.
 pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failure> {
     let truncated = |message: String| Err(Failure::new(FailureKind::Truncated, message));
     match finish {
@@ -36,6 +39,9 @@ pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failu
         // A word that nobody knows, after calls that are whole, means no failure.
         Some(FinishReason::Other(reason)) if calls == Calls::Whole && !sounds_cut(reason) => Ok(()),
         Some(FinishReason::Other(reason)) => {
+            if calls == Calls::Nothing && reason.eq_ignore_ascii_case("error") {
+                return Err(Failure::new(FailureKind::ServerError, MODEL_FAILED));
+            }
             let reason = on_one_line(reason);
             let reason = shortened(&reason, LONGEST_REASON);
             if calls == Calls::Nothing {
@@ -60,7 +66,7 @@ pub(super) fn sounds_whole(finish: &FinishReason) -> bool {
 
 /// Whether a finish reason that is not known sounds as if something were missing.
 pub(super) fn sounds_cut(reason: &str) -> bool {
-    const PARTS: [&str; 60] = [
+    const PARTS: [&str; 88] = [
         "err",
         "fail",
         "cancel",
@@ -121,6 +127,34 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "preempt",
         "cut_off",
         "cutoff",
+        "refus",
+        "expir",
+        "forbid",
+        "disallow",
+        "not_allowed",
+        "unauthor",
+        "terminated",
+        "halted",
+        "evict",
+        "shut",
+        "suspend",
+        "revok",
+        "connection",
+        "network",
+        "busy",
+        "maintenance",
+        "corrupt",
+        "stall",
+        "premature",
+        "early",
+        "unable",
+        "out_of",
+        "harmful",
+        "flagged",
+        "by_user",
+        "by_client",
+        "by_server",
+        "by_system",
     ];
     let reason = reason.to_lowercase();
     PARTS.iter().any(|part| reason.contains(part))

@@ -1,10 +1,34 @@
 //! Answers in one piece. They are read as a stream of one frame, so that each format has one decoder.
 
-use super::{DecodeError, Decoder, error_body, sse, surrogates, verdict};
+use super::stream::after_a_part;
+use super::{DecodeError, Decoder, error_body, sse, surrogates, tool_calls, verdict};
 use crate::chat::{FinishReason, Response};
+use crate::error::Failure;
+
+/// An answer in one piece, as far as it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Whole {
+    /// All that came of it.
+    pub response: Response,
+    /// The failure that the gateway reports beside a part of the answer.
+    pub failure: Option<Failure>,
+}
+
+impl Whole {
+    /// Whether the answer is complete.
+    ///
+    /// # Errors
+    /// The gateway reported a failure beside it, or its end means that something is missing (see [`verdict::complete`]).
+    pub fn complete(&self) -> Result<(), Failure> {
+        match &self.failure {
+            Some(failure) => Err(failure.clone()),
+            None => verdict::complete(self.response.finish.as_ref(), self.response.calls()),
+        }
+    }
+}
 
 /// The answer in a body. Without a finish reason it is complete all the same, because its JSON is closed.
-pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response, DecodeError> {
+pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Whole, DecodeError> {
     let body = body.strip_prefix(sse::BOM).unwrap_or(body);
     let data = str::from_utf8(body).map_err(|_| DecodeError::Malformed("the answer is not valid UTF-8".into()))?;
     let mut events = Vec::new();
@@ -13,9 +37,16 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response,
     let is_empty = response.text.is_empty() && response.reasoning.is_empty() && response.tool_calls.is_empty();
     // A count of zero cannot be right beside an answer: the gateway does not count.
     response.usage.output = response.usage.output.filter(|count| *count > 0 || is_empty);
+    tool_calls::bounded(response.tool_calls.len()).map_err(|failure| failure.with_usage(response.usage))?;
     match decoded {
         Ok(_) => {}
-        Err(DecodeError::Failed(failure)) => return Err(failure.with_usage(response.usage).into()),
+        Err(DecodeError::Failed(failure)) => {
+            let failure = failure.with_usage(response.usage);
+            return match is_empty {
+                true => Err(failure.into()),
+                false => Ok(Whole { response, failure: Some(after_a_part(failure)) }),
+            };
+        }
         Err(malformed) => return Err(error_body::refusal(body).map_or(malformed, Into::into)),
     }
     if response.finish.is_none() {
@@ -30,5 +61,5 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Response,
         let calls = response.tool_calls.iter_mut().filter(|call| call.arguments.trim().is_empty());
         calls.for_each(|call| call.arguments = "{}".to_owned());
     }
-    Ok(response)
+    Ok(Whole { response, failure: None })
 }

@@ -77,6 +77,12 @@ impl Reading<'_> {
         self.passed.is_some_and(|body| body.operation() == Operation::Complete)
     }
 
+    /// Whether an answer that has ended holds nothing for whoever asked. Only what filters say is an answer by itself.
+    pub(super) fn has_none(&self, outcome: &Result<(), Failure>) -> bool {
+        let is_nothing = |failure: &Failure| matches!(failure.kind, FailureKind::Protocol | FailureKind::ServerError);
+        self.wants_one && outcome.as_ref().is_err_and(is_nothing)
+    }
+
     /// Whether the answer is complete for whoever asked. Clients that get its bytes miss nothing.
     pub(super) fn told_whole(&self, missing: Option<&str>) -> Result<(), Failure> {
         verdict::told_whole(missing.filter(|_| self.passed.is_none()))
@@ -103,8 +109,9 @@ impl Reading<'_> {
                 return Err(failure);
             }
         };
+        let complete = answer.complete();
+        let answer = answer.response;
         let calls = answer.calls();
-        let complete = verdict::complete(answer.finish.as_ref(), calls);
         let outcome = complete.and_then(|()| self.told_whole(answer.missing));
         let has_end = answer.finish.is_some() || !self.is_stream();
         let now = Instant::now();
@@ -114,10 +121,10 @@ impl Reading<'_> {
         answer.into_events().into_iter().for_each(|piece| words.push(piece, &mut tell));
         words.flush(&mut tell);
         events.forward(&mut told).await?;
-        let failed = |kind| outcome.as_ref().is_err_and(|failure| failure.kind == kind);
+        let is_filtered = outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::ContentFilter);
         // Another model can still be asked.
-        let is_void = self.wants_one && calls == Calls::Nothing && failed(FailureKind::ContentFilter);
-        if has_end && !(self.wants_one && failed(FailureKind::Protocol)) {
+        let is_void = self.wants_one && calls == Calls::Nothing && is_filtered;
+        if has_end && !self.has_none(&outcome) {
             self.pass(body, &response, if is_void { Told::End } else { Told::Answer }, events).await?;
         }
         outcome

@@ -13,6 +13,7 @@ use crate::call::Meta;
 use crate::config;
 use crate::error::{Failure, FailureKind, LONGEST_WAIT, asked_wait};
 use crate::money::Usd;
+use crate::words::shortened;
 
 /// The headers in which gateways give the id of a request, best first.
 const REQUEST_IDS: [&str; 7] = [
@@ -25,13 +26,16 @@ const REQUEST_IDS: [&str; 7] = [
     "cf-ray",
 ];
 
+/// The longest id of a request that is kept, in characters. It is printed with every attempt, and stands in the ledger.
+const LONGEST_ID: usize = 256;
+
 pub(super) fn meta(headers: &HeaderMap) -> Meta {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let number = |name: &str| text(name).and_then(|value| value.parse().ok());
     Meta {
         // LiteLLM reports zero for models without a price, and while it streams.
         cost: text("x-litellm-response-cost").and_then(|cost| cost.parse().ok()).filter(|cost| *cost > Usd::ZERO),
-        request_id: REQUEST_IDS.into_iter().find_map(text).map(str::to_owned),
+        request_id: REQUEST_IDS.into_iter().find_map(text).map(|id| shortened(id, LONGEST_ID).into_owned()),
         upstream_retries: number("x-litellm-attempted-retries"),
         upstream_fallbacks: number("x-litellm-attempted-fallbacks"),
     }
@@ -111,7 +115,9 @@ fn target(from: &Url, location: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::header::HeaderValue;
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    const KEY: &str = "sk-proj-0123456789abcdef";
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| ((*name).parse().expect("a name"), HeaderValue::from_static(value))).collect()
@@ -174,6 +180,24 @@ mod tests {
             ("https://bücher.example/été", "https://xn--bcher-kva.example"),
         ] {
             assert_eq!(super::target(&from, location), target, "{location:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_without_measure_is_cut_and_shows_no_part_of_a_key() {
+        let id = |value: &str| {
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static("cf-ray"),
+                HeaderValue::from_str(value).expect("a value"),
+            )]);
+            let mask = Mask::new(&crate::secret::testing::gateway("g"), Some(&KEY.into()));
+            mask.meta(meta(&headers)).request_id.expect("an id")
+        };
+        assert_eq!(id(&"x".repeat(256)), "x".repeat(256));
+        assert_eq!(id(&"x".repeat(60_000)), "x".repeat(256) + "…");
+        for before in 0..300 {
+            let told = id(&format!("{}{KEY}{}", "x".repeat(before), "y".repeat(300)));
+            assert!(!told.contains(&KEY[..6]), "{told}");
         }
     }
 

@@ -117,10 +117,8 @@ impl Reading<'_> {
                 return Err(stream.broken_by(repeated_key()));
             }
             unsent.send().await?;
-            // The answer may have come to its end in an event without a line end. Only what filters say is an answer by itself.
-            let has_none =
-                self.wants_one && outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::Protocol);
-            if stream.finished() && !has_none {
+            // The answer may have come to its end in an event without a line end.
+            if stream.finished() && !self.has_none(&outcome) {
                 relay.open();
             }
             let is_told = stream.has_reported_failure();

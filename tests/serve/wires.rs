@@ -639,6 +639,33 @@ fn an_end_that_nobody_knows_means_the_same_to_every_client() {
 }
 
 #[test]
+fn what_came_of_an_answer_in_one_piece_that_failed_reaches_its_client_and_nothing_else_is_asked() {
+    let gateway = Gateway::by(|request| {
+        let content = match request.model().as_str() {
+            "m" => return Reply::unary("second"),
+            "void" => "",
+            _ => "Half",
+        };
+        let message = json!({"role": "assistant", "content": content});
+        let choice = json!({"index": 0, "message": message, "finish_reason": "error"});
+        Reply::json(200, &json!({"id": "c", "model": "m", "choices": [choice], "usage": {"prompt_tokens": 5}}))
+    });
+    let home = home(&gateway, "openai-chat");
+    let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let alias = |name: &str, first: &str| format!("[alias.{name}]\nmodels = [\"{first}\", \"m\"]\nretries = 0\n");
+    home.file("llm.toml", config + &alias("both", "half") + &alias("neither", "void"));
+    let server = Server::start(&home, &[]);
+    for path in ["/v1/chat/completions", "/v1/messages"] {
+        for (model, expected) in [("both", "Half"), ("neither", "second")] {
+            let body = json!({"model": model, "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]});
+            let answer = server.send(&server.key, path, &[], body.to_string());
+            let text = answer.text();
+            assert!(answer.status == 200 && text.contains(expected), "{path} {model}: {} {text}", answer.status);
+        }
+    }
+}
+
+#[test]
 fn a_filter_before_any_answer_lets_the_next_model_answer_and_is_told_by_the_last() {
     let gateway = Gateway::by(|request| {
         let streams = request.json()["stream"] == true;

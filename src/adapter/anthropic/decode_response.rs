@@ -107,6 +107,9 @@ impl Decoder for MessageDecoder {
         let event: Event<'_> = frame.json("one of a message")?;
         let kind = frame.kind(&event.kind);
         if kind == "error" || event.error.is_some() {
+            if kind == "message" {
+                self.message(frame.json("a message")?, true, events);
+            }
             return Err(frame.failure());
         }
         match kind {

@@ -7,7 +7,7 @@ mod encode_response;
 mod usage;
 
 use super::{
-    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound,
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, Whole, WireRequest, body, openai, output_bound,
     unpriced, whole,
 };
 use crate::chat::{Request, Response};
@@ -57,7 +57,7 @@ impl Adapter for Anthropic {
         Box::new(decode_response::MessageDecoder::default())
     }
 
-    fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
+    fn decode_response(&self, body: &[u8]) -> Result<Whole, DecodeError> {
         whole::decode(&mut decode_response::MessageDecoder::default(), body)
     }
 

@@ -163,10 +163,11 @@ pub(super) struct ContentDecoder {
 impl Decoder for ContentDecoder {
     fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError> {
         let piece: Piece<'_> = frame.json("generated content")?;
-        if piece.error.is_some() || frame.is_error() {
+        let is_error = piece.error.is_some() || frame.is_error();
+        self.piece(piece, events);
+        if is_error {
             return Err(frame.failure());
         }
-        self.piece(piece, events);
         Ok(Flow::Continue)
     }
 }

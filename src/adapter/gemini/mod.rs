@@ -10,7 +10,8 @@ pub use encode_request::path;
 pub(super) use encode_response::is_list;
 
 use super::{
-    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, output_bound, unpriced, whole,
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, Whole, WireRequest, body, output_bound,
+    unpriced, whole,
 };
 use crate::chat::{Request, Response};
 use crate::error::Failure;
@@ -71,7 +72,7 @@ impl Adapter for Gemini {
         Box::new(decode_response::ContentDecoder::default())
     }
 
-    fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
+    fn decode_response(&self, body: &[u8]) -> Result<Whole, DecodeError> {
         whole::decode(&mut decode_response::ContentDecoder::default(), body)
     }
 

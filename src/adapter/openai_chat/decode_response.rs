@@ -16,7 +16,6 @@ use crate::adapter::tool_calls::{Function, Piece, ToolCalls};
 use crate::adapter::usage::{self, Surcharges};
 use crate::adapter::{DecodeError, Decoder, Flow, error_body, logprobs, missing, sse};
 use crate::chat::{FinishReason, StreamEvent, Surcharge, TokenLogprob};
-use crate::error::{Failure, FailureKind};
 
 /// A chunk of a stream. A whole answer has the same form, with `message` in the place of `delta`.
 #[derive(Debug, Default, Deserialize)]
@@ -164,10 +163,6 @@ impl Decoder for ChatDecoder {
             return Err(error_body::decode(200, format!("{{\"error\":{}}}", error.get()).as_bytes()).into());
         }
         if let Some(finish) = finish {
-            if matches!(&finish, FinishReason::Other(reason) if reason == "error") {
-                let message = "the gateway says that the model failed, but not why";
-                return Err(Failure::new(FailureKind::ServerError, message).into());
-            }
             self.finish(finish, events);
         }
         Ok(Flow::Continue)

@@ -10,7 +10,7 @@ mod usage;
 pub(crate) use usage::usage_of;
 
 use super::{
-    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, WireRequest, body, openai, output_bound,
+    Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, Whole, WireRequest, body, openai, output_bound,
     unpriced, whole,
 };
 use crate::chat::{Request, Response};
@@ -53,7 +53,7 @@ impl Adapter for OpenaiChat {
         Box::new(decode_response::ChatDecoder::default())
     }
 
-    fn decode_response(&self, body: &[u8]) -> Result<Response, DecodeError> {
+    fn decode_response(&self, body: &[u8]) -> Result<Whole, DecodeError> {
         whole::decode(&mut decode_response::ChatDecoder::default(), body)
     }
 

@@ -8,7 +8,7 @@ use super::wire::{Body, Event, Item, read_usage};
 use crate::adapter::lenient::Text;
 use crate::adapter::start::Start;
 use crate::adapter::usage::{self, Surcharges};
-use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse, verdict};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse, tool_calls, verdict};
 use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 /// Decodes one answer.
@@ -141,16 +141,22 @@ impl ResponseDecoder {
         }
     }
 
-    /// A response that failed may tell what it took.
+    /// A response that failed may tell what came of it, and what it took.
     fn end_failed(&mut self, body: Option<Body<'_>>, events: &mut Vec<StreamEvent>) {
         if let Some(body) = body {
             self.start.take(&body.id, &body.model, events);
+            self.output(body.output, &body.service_tier, events);
             events.extend(body.usage.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
         }
     }
 
+    /// Whether so many calls have come that the answer is given up. Each further one would be compared with all of them.
+    fn are_too_many(&self) -> bool {
+        tool_calls::bounded(self.calls.len()).is_err()
+    }
+
     fn item_added(&mut self, index: Option<u64>, item: Option<Item<'_>>, events: &mut Vec<StreamEvent>) {
-        let Some(item) = item.filter(|item| &*item.kind == "function_call") else { return };
+        let Some(item) = item.filter(|item| &*item.kind == "function_call" && !self.are_too_many()) else { return };
         let id = if item.call_id.is_empty() { item.id.clone() } else { item.call_id };
         let start = StreamEvent::ToolCallStart {
             index: self.calls.len(),
@@ -167,7 +173,7 @@ impl ResponseDecoder {
         tell_missing(&item, events);
         self.surcharges.find(of_item(&item.kind), events);
         match &*item.kind {
-            "function_call" => {
+            "function_call" if !self.are_too_many() => {
                 let (id, arguments) = (item.id.clone(), item.arguments.clone());
                 if self.find(index, &id).is_none() {
                     self.item_added(index, Some(item), events);
@@ -241,18 +247,23 @@ impl ResponseDecoder {
         self.calls.iter().position(is_it)
     }
 
-    fn end(&mut self, body: Body<'_>, events: &mut Vec<StreamEvent>) {
-        let Body { id, model, status, output, usage, service_tier, incomplete_details, .. } = body;
-        self.start.take(&id, &model, events);
+    /// Reads all items of a response. Their words are new only where they did not come in pieces.
+    fn output(&mut self, output: Vec<Item<'_>>, service_tier: &str, events: &mut Vec<StreamEvent>) {
         output.iter().for_each(|item| tell_missing(item, events));
         self.is_cut |= output.iter().any(|item| &*item.status == "incomplete");
         let surcharge = output.iter().map(|item| of_item(&item.kind)).max().flatten();
-        self.surcharges.find(surcharge.max(usage::of_tier(&service_tier)), events);
+        self.surcharges.find(surcharge.max(usage::of_tier(service_tier)), events);
         if !self.has_content {
             for (index, item) in output.into_iter().enumerate() {
                 self.whole_item(index, item, events);
             }
         }
+    }
+
+    fn end(&mut self, body: Body<'_>, events: &mut Vec<StreamEvent>) {
+        let Body { id, model, status, output, usage, service_tier, incomplete_details, .. } = body;
+        self.start.take(&id, &model, events);
+        self.output(output, &service_tier, events);
         events.extend(usage.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
         let reason = incomplete_details.unwrap_or_default().reason;
         let reason = match (&*reason, &*status) {

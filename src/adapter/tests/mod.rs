@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::stream::{Decoded, Stream};
-use super::verdict::complete;
 use super::*;
-use crate::chat::{FinishReason, Surcharge};
+use crate::chat::{FinishReason, Surcharge, ToolCall, Usage};
 use crate::error::FailureKind;
 
 /// The queries that make a difference: Gemini streams a list unless the query asks for events.
@@ -68,10 +67,7 @@ fn decode_stream<'a>(api: Api, pieces: impl IntoIterator<Item = &'a [u8]>) -> Ou
 /// Decodes an answer that came whole.
 fn decode_whole(api: Api, body: &[u8]) -> Outcome {
     match api.adapter().decode_response(body) {
-        Ok(response) => {
-            let failure = complete(response.finish.as_ref(), response.calls()).err();
-            Outcome { response, failure, malformed: 0 }
-        }
+        Ok(whole) => Outcome { failure: whole.complete().err(), response: whole.response, malformed: 0 },
         Err(DecodeError::Failed(failure)) => Outcome { failure: Some(failure), ..Outcome::default() },
         Err(DecodeError::Malformed(message)) => {
             Outcome { failure: Some(Failure::new(FailureKind::Protocol, message)), ..Outcome::default() }
@@ -164,6 +160,31 @@ fn what_a_decoder_keeps_for_the_end_counts_as_part_of_the_answer() {
         let frame = format!("data: {frame}\n\n");
         let ended = (0..20).position(|_| stream.push(frame.as_bytes(), &mut out).is_err());
         assert_eq!(ended, Some(15), "{api:?}: after 16 MiB");
+    }
+}
+
+#[test]
+fn an_answer_in_one_piece_has_no_more_tool_calls_than_a_streamed_one() {
+    let call = |n| ToolCall { id: format!("c{n}"), name: "f".into(), arguments: "{}".into() };
+    let usage = Usage { input: Some(5), output: Some(9), ..Usage::default() };
+    for (api, folder) in APIS {
+        let read = |count: usize| {
+            let tool_calls = (0..count).map(call).collect();
+            let answer = Response { tool_calls, usage, finish: Some(FinishReason::ToolCalls), ..Response::default() };
+            api.adapter().decode_response(&api.adapter().encode_response(&answer))
+        };
+        assert_eq!(
+            read(tool_calls::MOST).map(|answer| answer.response.tool_calls.len()),
+            Ok(tool_calls::MOST),
+            "{folder}"
+        );
+        // Comparing each with all others would take minutes.
+        for count in [tool_calls::MOST + 1, 60_000] {
+            let Err(DecodeError::Failed(failure)) = read(count) else { panic!("{folder}: {count} are read") };
+            let told = (failure.kind, &*failure.message, failure.usage.as_deref());
+            let expected = (FailureKind::Truncated, "the answer has more than 1024 tool calls", Some(&usage));
+            assert_eq!(told, expected, "{folder}");
+        }
     }
 }
 

@@ -339,7 +339,8 @@ async fn answered(adapter: &dyn Adapter, body: &[u8], events: &Events) -> Result
             return Err(Failure::new(FailureKind::Protocol, "the result cannot be read").with_cause(why));
         }
     };
-    let complete = verdict::complete(answer.finish.as_ref(), answer.calls());
+    let complete = answer.complete();
+    let answer = answer.response;
     let outcome = complete.and_then(|()| verdict::told_whole(answer.missing));
     for event in answer.into_events() {
         events.emit(Event::Stream(stream::with_id(event))).await?;
