@@ -364,6 +364,19 @@ fn a_call_that_was_interrupted_counts_as_what_was_set_aside() {
     home.llm(ASK).output().exits(5).says("$0.50 left");
 }
 
+#[test]
+fn calls_that_count_as_nothing_are_told_below_the_budgets() {
+    let gateway = Gateway::by(|_| Reply::stream(&["Hello."]));
+    for (action, more) in [("warn", None), ("refuse", Some("--allow-unpriced"))] {
+        let home =
+            Home::with(&gateway).config(&format!("[[budget]]\nlimit = 5\nper = \"day\"\naction = \"{action}\"\n"));
+        let text = || home.llm(["usage", "--budgets"]).output().exits(0).never_says("recorded").stdout();
+        assert!(!text().contains("unknown"), "{}", text());
+        home.llm(["ask", "-m", "unpriced", "hi"]).args(more).output().exits(0);
+        assert!(text().contains("\n1 call has a cost that is unknown"), "{}", text());
+    }
+}
+
 // L17
 #[cfg(unix)]
 #[test]
