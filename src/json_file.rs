@@ -1,5 +1,6 @@
 //! Small JSON files with data that can be fetched or computed again.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -13,8 +14,18 @@ use crate::private;
 /// The largest file that is read, in bytes: ten times the longest list of models.
 const LARGEST_FILE: u64 = 64 << 20;
 
-/// The content of the file; `None` where it is missing or damaged, which is no error because it is made again.
+/// Why the file is not read, in a sentence: somebody else could have put it there or changed it. `None` where nobody could, or it is
+/// not there.
+pub(crate) fn refused(path: &Path) -> Option<String> {
+    private::exposed(path).map(|(place, why)| format!("{} {why}", place.display()))
+}
+
+/// The content of the file; `None` where it is missing or damaged, which is no error because it is made again, and where it is
+/// [`refused`].
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    if refused(path).is_some() {
+        return None;
+    }
     serde_json::from_slice(&input::read(path, LARGEST_FILE, Accept::Files).ok()?).ok()
 }
 
@@ -28,9 +39,15 @@ pub(crate) fn name(text: &str) -> String {
 }
 
 /// Replaces the file as a whole, so that a reader gets the old content or the new one.
+///
+/// # Errors
+/// It cannot be written, or others may write to its directory.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     private::create_dir(dir)?;
+    if let Some(why) = private::exposure(dir, &fs::metadata(dir)?) {
+        return Err(io::Error::other(format!("{} {why}", dir.display())));
+    }
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(&serde_json::to_vec(value)?)?;
     file.persist(path).map_err(|error| error.error)?;
@@ -50,6 +67,30 @@ mod tests {
         write(&path, &vec![3]).expect("replaced");
         assert_eq!(read::<Vec<u32>>(&path), Some(vec![3]));
         assert_eq!(std::fs::read_dir(dir.path().join("new")).expect("listed").count(), 1, "no litter");
+    }
+
+    // L17
+    #[cfg(unix)]
+    #[test]
+    fn what_others_may_have_put_there_is_not_read_and_nothing_is_written_there() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let home = tempfile::tempdir().expect("a directory");
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+        let (dir, path) = (home.path().join("dir"), home.path().join("dir/file.json"));
+        write(&path, &vec![1]).expect("written");
+        // Those who may write to a directory above could put another there, but none that is this user's own.
+        set(home.path(), 0o777);
+        assert_eq!((read(&path), refused(&path)), (Some(vec![1]), None));
+        set(&dir, 0o777);
+        assert_eq!(read::<Vec<u32>>(&path), None);
+        assert!(refused(&path).is_some_and(|why| why.contains("dir can be written to by every user")));
+        assert!(write(&path, &vec![2]).is_err());
+        set(&dir, 0o700);
+        set(&path, 0o666);
+        assert_eq!(read::<Vec<u32>>(&path), None);
+        write(&path, &vec![3]).expect("replaced");
+        assert_eq!(read(&path), Some(vec![3]));
     }
 
     #[test]

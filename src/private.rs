@@ -56,9 +56,10 @@ pub(crate) fn is_ours(file: &Metadata) -> bool {
 
 /// Who besides this user and root may change a file, or what is in a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exposure {
+pub enum Exposure {
     /// Its owner.
     Owner,
+    /// Every user.
     Everyone,
     /// A group that is not this user's own.
     Group,
@@ -79,6 +80,12 @@ impl fmt::Display for Exposure {
 }
 
 impl Exposure {
+    /// The hint where nothing is kept in the data directory `place`.
+    pub(crate) fn hint(self, place: &str) -> String {
+        let remedies = self.remedy(place).into_iter().chain(["LLM_DATA_DIR names another directory".to_owned()]);
+        remedies.collect::<Vec<_>>().join("; ")
+    }
+
     /// What ends it, for the place as the user knows it; `None` where only the owner can.
     pub(crate) fn remedy(self, place: &str) -> Option<String> {
         match self {

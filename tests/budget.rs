@@ -364,6 +364,40 @@ fn a_call_that_was_interrupted_counts_as_what_was_set_aside() {
     home.llm(ASK).output().exits(5).says("$0.50 left");
 }
 
+#[test]
+fn calls_that_count_as_nothing_are_told_below_the_budgets() {
+    let gateway = Gateway::by(|_| Reply::stream(&["Hello."]));
+    for (action, more) in [("warn", None), ("refuse", Some("--allow-unpriced"))] {
+        let home =
+            Home::with(&gateway).config(&format!("[[budget]]\nlimit = 5\nper = \"day\"\naction = \"{action}\"\n"));
+        let text = || home.llm(["usage", "--budgets"]).output().exits(0).never_says("recorded").stdout();
+        assert!(!text().contains("unknown"), "{}", text());
+        home.llm(["ask", "-m", "unpriced", "hi"]).args(more).output().exits(0);
+        assert!(text().contains("\n1 call has a cost that is unknown"), "{}", text());
+    }
+}
+
+// L17
+#[cfg(unix)]
+#[test]
+fn prices_that_others_could_have_put_there_let_nothing_pass() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let list = r#"{"object":"list","data":[{"id":"m","pricing":{"prompt":"0.000001","completion":"0.000001"}}]}"#;
+    let gateway = Gateway::by(move |request| match request.method.as_str() {
+        "GET" => Reply::with_headers(200, &[("content-type", "application/json")], list),
+        _ => dollar(),
+    });
+    let home = Home::with(&gateway);
+    let ask = || home.llm(["ask", "-m", "m", "--max-tokens", "10", "--max-cost", "1", "hi"]).output();
+    home.llm(["models"]).output().exits(0);
+    ask().exits(0).never_says("is not read");
+    let lists = home.path().join("data/cache/models");
+    std::fs::set_permissions(&lists, std::fs::Permissions::from_mode(0o777)).expect("ours");
+    ask().exits(5).says("with its prices, is not read").says("can be written to by every user");
+    home.llm(["models"]).output().exits(0).says("could not be kept for later");
+}
+
 // L06
 #[cfg(target_os = "linux")]
 #[test]

@@ -349,6 +349,11 @@ fn files_of_the_working_directory_decide_nothing() {
     let script = format!("cd '{}' && \"$llm\" ask -m m hi", work.display());
     home.shell(&script).output().exits(0).prints("Hello.\n");
     assert_eq!((hostile.connections(), gateway.requests().len()), (0, 1));
+    // Nor does a home directory that is wherever the command is run.
+    let bare = "unset LLM_CONFIG XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME";
+    let script = format!("cd '{}' && {bare} && HOME=. \"$llm\" ask -m m hi; ls -A .local .cache", work.display());
+    home.shell(&script).output().prints("");
+    assert_eq!((hostile.connections(), gateway.requests().len()), (0, 1));
 }
 
 /// A port of this machine on which nobody listens.

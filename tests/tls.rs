@@ -139,6 +139,44 @@ fn a_certificate_that_has_expired_or_is_anothers_is_7_and_said() {
     }
 }
 
+// S14, S16
+#[test]
+fn a_proxy_with_a_certificate_that_is_not_trusted_is_named_and_not_the_gateway() {
+    let authority = Authority::new();
+    for (name, until, word) in [
+        ("localhost", 2021, "its certificate has expired"),
+        ("other.test", 2090, "its certificate is for another host"),
+    ] {
+        let port = serve(authority.server(name, until));
+        let through = format!("through the proxy https://localhost:{port} of HTTPS_PROXY: {word}");
+        let proxied = |home: Home| home.env("HTTPS_PROXY", format!("https://user:p4ssw0rd@localhost:{port}"));
+        let (home, ca_file) = trusting(&authority);
+        let outcome = ask_from(proxied(home), "https://gateway.invalid/v1", &ca_file);
+        outcome.exits(7).prints("").says(&through).says("runs the proxy").says("SSL_CERT_FILE").never_says("p4ssw0rd");
+    }
+    let port = serve(Authority::new().server("localhost", 2090));
+    let home = Home::new().env("LLM_API_KEY", KEY).env("ALL_PROXY", format!("https://user:p4ssw0rd@localhost:{port}"));
+    let proxy = format!("the proxy https://localhost:{port} of ALL_PROXY");
+    let home = home.env("LLM_BASE_URL", "https://gateway.invalid/v1");
+    let outcome = home.llm(["ask", "-m", "m", "--retries", "0", "hi"]).output();
+    outcome
+        .exits(7)
+        .says(&format!("through {proxy}: its certificate is of an authority"))
+        .says("the proxy's certificate");
+    let page = home.llm(["ask", "-m", "m", "-f", "https://page.invalid/a", "hi"]).output();
+    page.exits(7).says(&format!("no connection to {proxy}")).says("hint: SSL_CERT_FILE").never_says("p4ssw0rd");
+}
+
+// S16
+#[test]
+fn a_proxy_before_a_plain_gateway_is_trusted_as_a_gateway_is() {
+    let authority = Authority::new();
+    let port = serve(authority.server("localhost", 2090));
+    let (home, ca_file) = trusting(&authority);
+    let home = home.env("HTTP_PROXY", format!("https://localhost:{port}"));
+    ask_from(home, "http://gateway.invalid/v1", &format!("allow_http = true\n{ca_file}")).exits(0).prints("Hello.\n");
+}
+
 // S17
 #[test]
 fn a_machine_without_certificates_is_told_what_to_install() {

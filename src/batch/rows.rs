@@ -28,6 +28,10 @@ pub const LARGEST_ROW: usize = 8 << 20;
 /// would be one field.
 const LARGEST_RECORD: u64 = 4 * LARGEST_ROW as u64;
 
+/// A line is given up when it is this many bytes long, and the data set with it: it is one in no form that is known, or it never
+/// ends.
+const LARGEST_LINE: u64 = 32 * LARGEST_ROW as u64;
+
 /// The name of the field that holds a line of plain text.
 pub const LINE_FIELD: &str = "line";
 
@@ -418,6 +422,10 @@ fn read_line(input: &mut Input) -> io::Result<Option<Result<Vec<u8>, u64>>> {
         let end = memchr(b'\n', buffer);
         let part = end.unwrap_or(buffer.len());
         length += part as u64;
+        if length > LARGEST_LINE {
+            let message = format!("a line is longer than {} MiB; is there a row on each line?", LARGEST_LINE >> 20);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
         if length <= LARGEST_ROW as u64 {
             line.extend_from_slice(&buffer[..part]);
         } else {

@@ -112,7 +112,11 @@ pub fn find(data: &Path, id: &str) -> Result<KeptRun, Error> {
     match ids.as_slice() {
         [] => Err(missing(format!("no benchmark is kept that is called {id}"))),
         [found] => {
-            let run = json_file::read(&dir(data).join(format!("{found}.json")));
+            let path = dir(data).join(format!("{found}.json"));
+            if let Some(why) = json_file::refused(&path) {
+                return Err(missing(format!("the benchmark {found} is not read: {why}")));
+            }
+            let run = json_file::read(&path);
             run.filter(|run: &KeptRun| run.layout == LAYOUT)
                 .ok_or_else(|| missing(format!("the benchmark {found} cannot be read")))
         }

@@ -144,6 +144,11 @@ pub fn cached(gateway: &Gateway, cache_dir: &Path, now: SystemTime) -> Option<Ca
     (age < PRICES_HOLD).then(|| file.catalogue(if age < MAX_AGE { Source::Cache } else { Source::StaleCache }))
 }
 
+/// Why the gateway's list is not read, in a sentence, where somebody else could have put it there.
+pub fn refused(gateway: &Gateway, cache_dir: &Path) -> Option<String> {
+    json_file::refused(&path(cache_dir, gateway))
+}
+
 impl File {
     fn new(gateway: &Gateway, list: List, now: SystemTime) -> Self {
         Self {

@@ -9,6 +9,9 @@ use crate::error::Error;
 use crate::ledger::{self, Calls, Filter, RemoteCalls, Store};
 use crate::run::Notices;
 
+/// Where the ledger is missing.
+const NONE_YET: &str = "no calls have been recorded yet";
+
 /// Opens the ledger to read it. Returns `None`, with a notice to the user, where nothing has been recorded yet.
 ///
 /// # Errors
@@ -16,7 +19,7 @@ use crate::run::Notices;
 pub(super) fn store(context: &Context) -> Result<Option<Store>, Error> {
     let store = own(context)?;
     if store.is_none() {
-        context.notice("no calls have been recorded yet");
+        context.notice(NONE_YET);
     }
     Ok(store)
 }
@@ -38,9 +41,21 @@ pub(super) fn own(context: &Context) -> Result<Option<Store>, Error> {
 /// # Errors
 /// As for [`store`].
 pub(super) fn shared(context: &Context) -> Result<Option<Box<dyn Calls>>, Error> {
+    let calls = shared_or_own(context)?;
+    if calls.is_none() {
+        context.notice(NONE_YET);
+    }
+    Ok(calls)
+}
+
+/// The same without a notice.
+///
+/// # Errors
+/// As for [`store`].
+pub(super) fn shared_or_own(context: &Context) -> Result<Option<Box<dyn Calls>>, Error> {
     Ok(match shared::remote_ledger(&context.settings)? {
         Some(remote) => Some(Box::new(RemoteCalls::new(remote))),
-        None => store(context)?.map(|store| Box::new(store) as Box<dyn Calls>),
+        None => own(context)?.map(|store| Box::new(store) as Box<dyn Calls>),
     })
 }
 

@@ -111,7 +111,7 @@ fn balances(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     };
     let out = destination.output();
     let text = match args.output.format {
-        UsageFormat::Text => budgets::text(&found, &out),
+        UsageFormat::Text => budgets::text(&found, unknown_costs(context, &found)?, &out),
         UsageFormat::Json => budgets::json(&found, &out),
         UsageFormat::Csv => budgets::csv(&found),
         UsageFormat::Markdown | UsageFormat::Html => {
@@ -120,6 +120,15 @@ fn balances(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
     };
     destination.write(text)?;
     Ok(0)
+}
+
+/// How many calls since the earliest window of these budgets began have a cost that is not known, or not in full.
+fn unknown_costs(context: &Context, balances: &budgets::Balances) -> Result<usize, Error> {
+    let windows = balances.of_config.iter().chain(&balances.of_keys).map(|balance| balance.window.began);
+    let Some(began) = windows.min() else { return Ok(0) };
+    let Some(calls) = calls::shared_or_own(context)? else { return Ok(0) };
+    let filter = Filter { since_ms: Some(began.as_millisecond()), without_demo: true, ..Filter::default() };
+    Ok(calls.usage(&filter, &[], pricing::maker)?.total.cost.unknown)
 }
 
 fn dimension(word: &str) -> Result<Dimension, Error> {

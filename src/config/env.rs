@@ -45,6 +45,12 @@ impl Env {
         self.path(name).filter(|path| path.is_absolute())
     }
 
+    /// The same, and where that says nothing, the directory that the system names. One below a home directory that is relative is
+    /// ignored as well: what is in the working directory decides nothing.
+    pub(super) fn dir_or(&self, name: &str, usual: fn() -> Option<PathBuf>) -> Option<PathBuf> {
+        self.dir(name).or_else(usual).filter(|path| path.is_absolute())
+    }
+
     fn set(&self, name: &str) -> Option<&OsStr> {
         self.vars.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }

@@ -114,7 +114,7 @@ impl Settings {
 
     /// Where the config file is or would be; `None` where there is no home directory.
     pub fn config_path(env: &Env) -> Option<PathBuf> {
-        let usual = || Some(env.dir("XDG_CONFIG_HOME").or_else(dirs::config_dir)?.join("llm").join("config.toml"));
+        let usual = || Some(env.dir_or("XDG_CONFIG_HOME", dirs::config_dir)?.join("llm").join("config.toml"));
         env.path("LLM_CONFIG").or_else(usual)
     }
 
@@ -466,8 +466,8 @@ fn dirs_of(env: &Env) -> Result<Dirs, Error> {
     Ok(match env.dir("LLM_DATA_DIR") {
         Some(data) => Dirs { cache: Some(data.join("cache")), data: Some(data) },
         None => Dirs {
-            data: env.dir("XDG_DATA_HOME").or_else(dirs::data_dir).map(llm),
-            cache: env.dir("XDG_CACHE_HOME").or_else(dirs::cache_dir).map(llm),
+            data: env.dir_or("XDG_DATA_HOME", dirs::data_dir).map(llm),
+            cache: env.dir_or("XDG_CACHE_HOME", dirs::cache_dir).map(llm),
         },
     })
 }

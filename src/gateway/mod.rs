@@ -84,8 +84,8 @@ pub struct Client {
     mask: Mask,
     connects: Connects,
     endpoints: Endpoints,
-    /// The environment variable that puts a proxy before the gateway, for the hint where a connection fails.
-    proxy: Option<&'static str>,
+    /// The proxy before the gateway, for the error and the hint where a connection fails.
+    proxy: Option<proxy::Before>,
     /// What that proxy is told to let the requests pass.
     proxy_secrets: Vec<SecretString>,
 }
@@ -108,7 +108,7 @@ impl Client {
         request_headers::common(&gateway, gateway.api, None)?;
         let proxy = proxy::before(&gateway.base_url, env)?;
         // Most gateways have none.
-        let proxy_secrets = match proxy {
+        let proxy_secrets = match &proxy {
             Some(_) => proxy::secrets(gateway.base_url.scheme(), env)?,
             None => Vec::new(),
         };
@@ -148,8 +148,8 @@ impl Client {
     pub(crate) fn reported(&self, failure: Failure) -> Failure {
         let mut failure = self.mask.failure(failure);
         let name = &self.gateway.name;
-        if let Some(variable) = self.proxy.filter(|_| failure.status == Some(407)) {
-            failure.advice = Some(proxy::password(variable).into());
+        if let Some(proxy) = self.proxy.as_ref().filter(|_| failure.status == Some(407)) {
+            failure.advice = Some(proxy::password(proxy.variable).into());
         }
         if failure.advice.is_none() {
             let advice = match failure.kind {

@@ -1,5 +1,7 @@
 //! The proxies that the environment names, chosen by the rules of curl.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -28,11 +30,47 @@ pub(super) fn set(client: ClientBuilder, schemes: &[&str], env: &Env) -> Result<
     Ok(client)
 }
 
-/// The environment variable that puts a proxy before this gateway, if one does.
+/// A proxy that the environment puts before an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Before {
+    /// The variable that names it.
+    pub(super) variable: &'static str,
+    /// Its address, without the name and the password for it.
+    address: String,
+}
+
+impl Before {
+    fn new(variable: &'static str, address: &str) -> Self {
+        let (scheme, rest) = address.split_once("://").unwrap_or(("http", address));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        Self { variable, address: format!("{scheme}://{host}") }
+    }
+
+    /// Whether the connection to the proxy itself is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.address.starts_with("https://")
+    }
+
+    /// Whether TLS failed at the proxy, and not behind it, by the cause in lower case. `is_https` says whether what is behind it
+    /// is encrypted as well: then the proxy makes a tunnel to it, and hyper says in its message alone on which side that failed.
+    pub(super) fn breaks_tls(&self, cause: &str, is_https: bool) -> bool {
+        self.is_encrypted() && (!is_https || cause.contains("failed to create underlying connection"))
+    }
+}
+
+/// As it is named in errors.
+impl fmt::Display for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the proxy {} of {}", self.address, self.variable)
+    }
+}
+
+/// The proxy that the environment puts before this gateway, if it does.
 ///
 /// # Errors
 /// As for [`in_force`].
-pub(super) fn before(base: &BaseUrl, env: &Env) -> Result<Option<&'static str>, Failure> {
+pub(super) fn before(base: &BaseUrl, env: &Env) -> Result<Option<Before>, Failure> {
     if base.is_loopback() { Ok(None) } else { before_address(base.as_str(), env) }
 }
 
@@ -40,14 +78,14 @@ pub(super) fn before(base: &BaseUrl, env: &Env) -> Result<Option<&'static str>, 
 ///
 /// # Errors
 /// As for [`in_force`].
-pub(super) fn before_address(address: &str, env: &Env) -> Result<Option<&'static str>, Failure> {
+pub(super) fn before_address(address: &str, env: &Env) -> Result<Option<Before>, Failure> {
     // The client decides by the same rules, whatever the address of the proxy is.
     let rules = Matcher::builder().all("http://proxy").no(exceptions(env)).build();
     if address.parse().is_ok_and(|url| rules.intercept(&url).is_none()) {
         return Ok(None);
     }
     let scheme = if address.starts_with("https:") { "https" } else { "http" };
-    Ok(in_force(scheme, env)?.map(|(variable, _)| variable))
+    Ok(in_force(scheme, env)?.map(|(variable, address)| Before::new(variable, &address)))
 }
 
 /// The secrets that the proxy for addresses of this scheme gets: its password, and what is sent for it. The proxy may repeat them.
@@ -156,7 +194,7 @@ mod tests {
     /// The variable that is in force for a gateway at this address.
     fn variable(url: &str, vars: &[(&str, &str)]) -> Option<&'static str> {
         let env = Env::from_pairs(vars.iter().copied());
-        before(&BaseUrl::parse(url, true).expect("a URL"), &env).expect("an address")
+        before(&BaseUrl::parse(url, true).expect("a URL"), &env).expect("an address").map(|proxy| proxy.variable)
     }
 
     #[test]
@@ -234,6 +272,19 @@ mod tests {
         assert_eq!(secrets("http://us%65r:p%40ss@proxy:1"), ["p@ss", &STANDARD.encode("user:p@ss")]);
         for none in ["http://proxy:1", "http://user@proxy:1"] {
             assert_eq!(secrets(none), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_named_without_its_password() {
+        for (written, named) in [
+            ("proxy", "http://proxy:1080"),
+            ("https://name:p@ss@proxy:8443/x?y", "https://proxy:8443"),
+            ("https://name@[::1]:8443", "https://[::1]:8443"),
+        ] {
+            let env = Env::from_pairs([("https_proxy", written)]);
+            let proxy = before_address("https://a.example", &env).expect("an address").expect("one is set");
+            assert_eq!(proxy.to_string(), format!("the proxy {named} of https_proxy"));
         }
     }
 

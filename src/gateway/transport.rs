@@ -41,11 +41,12 @@ pub(super) fn client(
         .connect_timeout(gateway.timeouts.connect)
         .pool_idle_timeout(IDLE)
         .connector_layer(connects);
-    builder = match proxy::before(&gateway.base_url, env)? {
+    let proxy = proxy::before(&gateway.base_url, env)?;
+    builder = match &proxy {
         None => builder.no_proxy(),
         Some(_) => proxy::set(builder, &[gateway.base_url.scheme()], env)?,
     };
-    if gateway.base_url.is_https() {
+    if gateway.base_url.is_https() || proxy.is_some_and(|proxy| proxy.is_encrypted()) {
         check_authorities(env)?;
         if let Some(path) = &gateway.ca_file {
             let unreadable = |cause: String| {
@@ -113,11 +114,11 @@ fn check_directory(directory: &Path) -> Result<(), Failure> {
 /// As for [`client`].
 pub(super) fn plain_client(url: &Url, limit: Duration, env: &config::Env) -> Result<reqwest::Client, Failure> {
     let builder = builder().redirect(Policy::none()).timeout(limit);
-    let builder = match web::is_own(url) {
-        true => builder.no_proxy(),
-        false => proxy::set(builder, &[url.scheme()], env)?,
+    let (builder, proxy) = match web::is_own(url) {
+        true => (builder.no_proxy(), None),
+        false => (proxy::set(builder, &[url.scheme()], env)?, proxy::before_address(url.as_str(), env)?),
     };
-    let builder = if url.scheme() == "https" {
+    let builder = if url.scheme() == "https" || proxy.is_some_and(|proxy| proxy.is_encrypted()) {
         check_authorities(env)?;
         builder
     } else {
@@ -151,10 +152,15 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         Failure::new(FailureKind::Network, format!("the connection to {origin} broke")).maybe_billed()
     };
     let lower = cause.to_lowercase();
-    let certificate = certificate_advice(&lower);
-    // Behind a proxy, it may be the proxy that refuses.
-    let handshake = refused_handshake(&lower).filter(|_| client.proxy.is_none());
-    if let Some(wrong) = handshake.or_else(|| certificate.map(|_| wrong_certificate(&lower))) {
+    let encrypted = client.gateway.base_url.is_https();
+    let breaks = client.proxy.as_ref().filter(|proxy| error.is_connect() && proxy.breaks_tls(&lower, encrypted));
+    if let Some(proxy) = breaks {
+        failure.message = format!("{} through {proxy}", failure.message);
+    }
+    let certificate = certificate_advice(&lower, if breaks.is_some() { "proxy" } else { "gateway" });
+    // Behind a proxy, it may be the proxy that refuses; where its own TLS fails, it is.
+    let handshake = refused_handshake(&lower).filter(|_| breaks.is_some() || client.proxy.is_none());
+    if let Some(wrong) = handshake.or_else(|| certificate.is_some().then(|| wrong_certificate(&lower))) {
         // The gateway would show the same certificate again, or refuse the same connection.
         failure.should_retry = Some(false);
         // Records and tables have no other words than these.
@@ -164,13 +170,14 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     if wants_password {
         failure.should_retry = Some(false);
     }
-    failure.advice = if let Some(variable) = client.proxy.filter(|_| wants_password) {
+    let variable = client.proxy.as_ref().map(|proxy| proxy.variable);
+    failure.advice = if let Some(variable) = variable.filter(|_| wants_password) {
         Some(proxy::password(variable).into())
-    } else if handshake.is_some() {
+    } else if handshake.is_some() && breaks.is_none() {
         Some("whoever runs the gateway can change that; a proxy of your own before it can do what it wants".into())
     } else if certificate.is_some() {
         certificate.map(Into::into)
-    } else if let Some(variable) = client.proxy.filter(|_| error.is_connect()) {
+    } else if let Some(variable) = variable.filter(|_| error.is_connect()) {
         Some(proxy::doubted(variable).into())
     } else if lower.contains("invalidcontenttype") || lower.contains("corrupt message") {
         Some("the gateway does not seem to speak TLS there: is its base_url https:// by mistake?".into())
@@ -221,17 +228,27 @@ fn wrong_certificate(cause: &str) -> &'static str {
     }
 }
 
-/// Advice about a certificate that is not trusted; `None` where the cause, given in lower case, is another.
-pub(super) fn certificate_advice(cause: &str) -> Option<&'static str> {
-    if !cause.contains("certificate") || refused_handshake(cause).is_some() {
+/// Whether a certificate is not trusted, by the cause in lower case.
+pub(super) fn is_about_certificate(cause: &str) -> bool {
+    cause.contains("certificate") && refused_handshake(cause).is_none()
+}
+
+/// Advice about a certificate that is not trusted; `None` where the cause, given in lower case, is another. `whose` is what
+/// showed it.
+fn certificate_advice(cause: &str, whose: &str) -> Option<String> {
+    if !is_about_certificate(cause) {
         return None;
     }
     Some(if cause.contains("unknownissuer") || cause.contains("unknown issuer") {
-        "if an authority of your own signed the gateway's certificate, name its file in ca_file of the gateway, or in \
-         SSL_CERT_FILE for all gateways"
+        format!(
+            "if an authority of your own signed the {whose}'s certificate, name its file in ca_file of the gateway, or in \
+             SSL_CERT_FILE for all gateways"
+        )
     } else {
-        "whoever runs the gateway has to mend its certificate, unless something in between replaced it: the authority of \
-         that can be named in ca_file of the gateway, or in SSL_CERT_FILE"
+        format!(
+            "whoever runs the {whose} has to mend its certificate, unless something in between replaced it: the authority of \
+             that can be named in ca_file of the gateway, or in SSL_CERT_FILE"
+        )
     })
 }
 

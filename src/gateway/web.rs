@@ -72,11 +72,15 @@ pub async fn page(address: &Url, env: &Env, limit: Option<Duration>) -> Result<P
             .get(address.clone())
             .header("accept", "text/plain, text/markdown, text/*;q=0.9, application/json, */*;q=0.1");
         let broken = |error: reqwest::Error| {
-            let variable = proxy_before(error.url().unwrap_or(address), address, env);
+            let asked = error.url().unwrap_or(address);
+            let (proxy, encrypted) = (proxy_before(asked, address, env), asked.scheme() == "https");
             let is_connect = error.is_connect();
             let cause = transport::chain(&error.without_url());
-            let advice = advice(&cause.to_lowercase(), variable, is_connect);
-            wrong(FailureKind::Network, cause).with_advice(advice)
+            let lower = cause.to_lowercase();
+            let advice = advice(&lower, proxy.as_ref().map(|proxy| proxy.variable), is_connect);
+            let breaks = proxy.filter(|proxy| is_connect && proxy.breaks_tls(&lower, encrypted));
+            let message = breaks.map_or(cause.clone(), |proxy| format!("no connection to {proxy}: {cause}"));
+            wrong(FailureKind::Network, message).with_advice(advice)
         };
         let mut response = sent.send().await.map_err(broken)?;
         let status = response.status();
@@ -91,8 +95,9 @@ pub async fn page(address: &Url, env: &Env, limit: Option<Duration>) -> Result<P
                 format!(" and redirects to {target}")
             });
             let message = format!("the server answers {status}{}", target.unwrap_or_default());
-            let variable = proxy_before(response.url(), address, env).filter(|_| status.as_u16() == 407);
-            let advice = variable.map_or_else(|| "it is fetched without any key".to_owned(), proxy::password);
+            let proxy = proxy_before(response.url(), address, env).filter(|_| status.as_u16() == 407);
+            let password = proxy.map(|proxy| proxy::password(proxy.variable));
+            let advice = password.unwrap_or_else(|| "it is fetched without any key".to_owned());
             return Err(wrong(kind, message).with_advice(advice));
         }
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
@@ -127,8 +132,8 @@ fn patience(limit: Option<Duration>) -> (Duration, &'static str) {
     }
 }
 
-/// The environment variable that puts a proxy before an address to which the one that was asked for leads, if one does.
-fn proxy_before(url: &Url, asked: &Url, env: &Env) -> Option<&'static str> {
+/// The proxy that the environment puts before an address to which the one that was asked for leads, if it does.
+fn proxy_before(url: &Url, asked: &Url, env: &Env) -> Option<proxy::Before> {
     if is_own(asked) {
         return None;
     }
@@ -139,7 +144,7 @@ fn proxy_before(url: &Url, asked: &Url, env: &Env) -> Option<&'static str> {
 fn advice(cause: &str, proxy: Option<&str>, is_connect: bool) -> String {
     match proxy {
         Some(variable) if proxy::wants_password(cause) => proxy::password(variable),
-        _ if transport::certificate_advice(cause).is_some() => {
+        _ if transport::is_about_certificate(cause) => {
             "SSL_CERT_FILE names a file of the authorities that are trusted".to_owned()
         }
         Some(variable) if is_connect => proxy::doubted(variable),

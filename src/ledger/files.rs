@@ -52,7 +52,7 @@ pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
 pub(super) fn check_dir(dir: &Path) -> Result<(), StoreError> {
     let metadata = fs::metadata(dir).map_err(|source| StoreError::io(dir, source))?;
     match private::exposure(dir, &metadata) {
-        Some(why) => Err(StoreError::Unsafe { dir: dir.to_owned(), why: why.to_string() }),
+        Some(why) => Err(StoreError::Unsafe { dir: dir.to_owned(), why }),
         None => Ok(()),
     }
 }

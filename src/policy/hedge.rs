@@ -22,6 +22,10 @@ struct Candidate<'a> {
     buffered: Vec<RunEvent>,
     /// Whether a request of the candidate is running.
     is_running: bool,
+    /// Whether a request of the candidate was ever sent.
+    is_asked: bool,
+    /// What the user is told when the first request of the candidate is sent.
+    announcement: Option<Event>,
     /// Whether the candidate's result is the result of the call.
     is_chosen: bool,
     events: &'a Events,
@@ -29,6 +33,8 @@ struct Candidate<'a> {
 
 /// The next thing that happens to the candidates.
 enum Next {
+    /// The first request of a candidate was sent.
+    Asked,
     /// This candidate began its answer.
     Began(usize),
     /// This candidate ended without having begun.
@@ -48,27 +54,53 @@ impl<'a> Candidate<'a> {
         let (own, receiver) = events.buffered();
         let narrowed = call.narrowed(choice, deadline.saturating_duration_since(Instant::now()));
         let future = Box::pin(async move { fallback.inner.call(&narrowed, &own).await });
-        Self { choice, future, receiver, buffered: Vec::new(), is_running: false, is_chosen: false, events }
+        Self {
+            choice,
+            future,
+            receiver,
+            buffered: Vec::new(),
+            is_running: false,
+            is_asked: false,
+            announcement: None,
+            is_chosen: false,
+            events,
+        }
     }
 
-    /// Is ready with `None` when the candidate has begun its answer, and with its result when it has ended. The events are
-    /// received before the result.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(), Failure>>> {
+    fn announced_by(mut self, event: Event) -> Self {
+        self.announcement = Some(event);
+        self
+    }
+
+    /// Is ready when the first request of a candidate that is to be announced is sent, and when it begins its answer or ends. The
+    /// events are received before the result. `index` is that of the candidate.
+    fn poll(&mut self, index: usize, context: &mut Context<'_>) -> Poll<Next> {
         let ended = self.future.as_mut().poll(context);
         while let Poll::Ready(Some(events)) = self.receiver.poll_recv(context) {
             let has_output = events.iter().any(|event| event.event.is_output());
             self.buffer(events);
             if has_output && ended.is_pending() {
-                return Poll::Ready(None);
+                return Poll::Ready(Next::Began(index));
             }
         }
-        ended.map(Some)
+        if ended.is_pending() && self.is_asked && self.announcement.is_some() {
+            return Poll::Ready(Next::Asked);
+        }
+        ended.map(|result| Next::Ended(index, result))
+    }
+
+    /// Tells the user of this candidate if its request is sent, and has not been announced.
+    async fn announce(&mut self) -> Result<(), Failure> {
+        match self.announcement.take_if(|_| self.is_asked) {
+            Some(event) => Ok(self.events.emit(event).await?),
+            None => Ok(()),
+        }
     }
 
     fn buffer(&mut self, events: Vec<RunEvent>) {
         for event in &events {
             match event.event {
-                Event::Attempt { .. } => self.is_running = true,
+                Event::Attempt { .. } => (self.is_running, self.is_asked) = (true, true),
                 Event::AttemptFailed { .. } => self.is_running = false,
                 _ => {}
             }
@@ -159,13 +191,18 @@ pub(super) async fn race<S: Service>(
     // The first failure that the user has to correct. It is the result only if no other candidate answers.
     let mut to_correct = None;
     loop {
-        let (index, result) = match next(&mut candidates, hedge_at).await {
+        let next = next(&mut candidates, hedge_at).await;
+        for candidate in &mut candidates {
+            candidate.announce().await?;
+        }
+        let (index, result) = match next {
+            Next::Asked => continue,
             Next::HedgeDue => {
                 hedge_at = None;
                 if let Some(choice) = left.take() {
-                    events.emit(Event::Hedge { slow: latest.target.clone(), to: choice.target.clone() }).await?;
+                    let hedge = Event::Hedge { slow: latest.target.clone(), to: choice.target.clone() };
                     latest = choice;
-                    candidates.push(start(latest));
+                    candidates.push(start(latest).announced_by(hedge));
                     hedge_at = hedge_time(latest);
                 }
                 continue;
@@ -186,6 +223,10 @@ pub(super) async fn race<S: Service>(
             // The other candidates continue, but no new one is started in place of this one.
             Err(failure) if !has_output && failure.kind != FailureKind::Interrupted && !candidates.is_empty() => {
                 ended.send_buffered().await?;
+                if !ended.is_asked {
+                    let message = ended.choice.target.not_tried(call.targets(), &failure.message);
+                    events.emit(Event::Notice { message }).await?;
+                }
                 latest = candidates.last().map_or(latest, |candidate| candidate.choice);
                 to_correct.get_or_insert(failure);
                 continue;
@@ -241,10 +282,9 @@ async fn next(candidates: &mut [Candidate<'_>], hedge_at: Option<Instant>) -> Ne
     let mut timer = hedge_at.map(|at| Box::pin(sleep_until(at)));
     poll_fn(|context| {
         for (index, candidate) in candidates.iter_mut().enumerate() {
-            match candidate.poll(context) {
-                Poll::Ready(None) => return Poll::Ready(Next::Began(index)),
-                Poll::Ready(Some(result)) => return Poll::Ready(Next::Ended(index, result)),
-                Poll::Pending => {}
+            let next = candidate.poll(index, context);
+            if next.is_ready() {
+                return next;
             }
         }
         match &mut timer {

@@ -98,6 +98,11 @@ impl Findings {
         (!kept.findings.is_empty() && kept.model == model).then_some(kept)
     }
 
+    /// Why what is known of a model is not read, in a sentence, where somebody else could have put it there.
+    pub fn refused(&self, model: &str) -> Option<String> {
+        json_file::refused(&self.path(model))
+    }
+
     fn path(&self, model: &str) -> PathBuf {
         self.dir.join(format!("{}.json", json_file::name(model)))
     }

@@ -5,10 +5,11 @@ use serde::Serialize;
 
 use super::grid::{Column, Grid};
 use super::term::{Output, Text};
-use super::{csv as csv_format, json as json_format};
+use super::{csv as csv_format, json as json_format, wrap};
 use crate::config::{Action, Match, Period};
 use crate::money::Usd;
 use crate::policy::budget::Balance;
+use crate::words;
 
 /// The columns of CSV. New columns are added at the end only, since scripts may read them by position.
 const HEADINGS: [&str; 11] = [
@@ -40,8 +41,9 @@ impl Balances {
     }
 }
 
-/// A line for each budget.
-pub fn text(balances: &Balances, out: &Output) -> Text {
+/// A line for each budget. Below them, how many calls there are whose cost is `unknown`: without a price, nothing of them is in the
+/// sums.
+pub fn text(balances: &Balances, unknown: usize, out: &Output) -> Text {
     let mut grid = Grid::new(vec![
         Column::left("budget").wraps(16),
         Column::right("spent"),
@@ -60,7 +62,19 @@ pub fn text(balances: &Balances, out: &Output) -> Text {
             note(balance),
         ]);
     }
-    grid.render(out)
+    let mut page = grid.render(out);
+    if unknown > 0 {
+        let calls = words::count(unknown as u64, "call has", "calls have");
+        let line = format!(
+            "{calls} a cost that is unknown, or known in part: a call without a price counts as nothing here (`llm usage`)"
+        );
+        page += "\n";
+        for line in wrap::wrap(&line, out.columns.max(1)) {
+            page += line.as_str();
+            page += "\n";
+        }
+    }
+    page
 }
 
 fn note(balance: &Balance) -> String {

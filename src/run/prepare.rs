@@ -232,6 +232,7 @@ impl Preparation<'_> {
     ) -> Result<PreparedGateways, Error> {
         let chosen_key = options.key.as_deref();
         let (gateways, demo) = self.gateways(calls.iter().flat_map(Call::targets))?;
+        self.tell_refused_files(&gateways, &calls.iter().flat_map(Call::targets).map(by_name).collect());
         let answers = self.answers(options, &gateways);
         let uncached = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
         let needed: BTreeSet<&str> = uncached.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
@@ -257,10 +258,29 @@ impl Preparation<'_> {
         let targets: Vec<Target> =
             names.iter().map(|name| Target { gateway: name.clone(), model: String::new() }).collect();
         let (gateways, demo) = self.gateways(&targets)?;
+        self.tell_refused_files(&gateways, &BTreeSet::new());
         let answers = self.answers(&PrepareOptions::default(), &gateways);
         let used = before.map(|before| before.used_keys.clone()).unwrap_or_default();
         let clients = self.clients(gateways.values(), None, used);
         Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited: true }, before))
+    }
+
+    /// Says which lists of models, with their prices, and which findings about these models are not read, because others could have
+    /// put them there.
+    fn tell_refused_files(&self, gateways: &BTreeMap<String, Gateway>, targets: &BTreeSet<(&str, &str)>) {
+        let cache = self.settings.dirs.cache.as_deref();
+        for gateway in gateways.values() {
+            if let Some(why) = cache.and_then(|cache| catalog::refused(gateway, cache)) {
+                let name = &gateway.name;
+                self.notices.notice(&format!("the list of models of {name}, with its prices, is not read: {why}"));
+            }
+        }
+        for (gateway, model) in targets {
+            let found = probed::findings(self.settings, gateway);
+            if let Some(why) = found.and_then(|found| found.refused(model)) {
+                self.notices.notice(&format!("what `llm probe` found about {model} is not read: {why}"));
+            }
+        }
     }
 
     /// Puts the policies around the clients. What the policies know of gateways is taken over from `before`.
@@ -408,6 +428,11 @@ impl Preparation<'_> {
             (None, None, None) => format!("name {}", gateway.key.name.as_deref().unwrap_or("default")),
         }
     }
+}
+
+/// The names of the gateway and the model.
+fn by_name(target: &Target) -> (&str, &str) {
+    (&target.gateway, &target.model)
 }
 
 /// The sources of prices by these settings. The prices of the demo gateway are known without a request.

@@ -189,11 +189,10 @@ impl KeyFile {
         let exposure = private::exposure(&self.directory, &metadata).filter(|_| row.is_some());
         let dir = self.directory.display().to_string();
         if let Some(why) = exposure {
-            let remedies = why.remedy(&dir).into_iter().chain(["LLM_DATA_DIR names another directory".to_owned()]);
             return Err(Error::Key {
                 message: format!("no key is kept in {dir}, which {why}"),
                 cause: None,
-                hint: Some(remedies.collect::<Vec<_>>().join("; ")),
+                hint: Some(why.hint(&dir)),
             });
         }
         let lock = private(OpenOptions::new().create(true).write(true).truncate(false))

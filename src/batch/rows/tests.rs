@@ -66,6 +66,17 @@ fn a_quote_that_is_never_closed_does_not_take_all_memory() {
     assert!(rows.read().expect_err("too large").to_string().contains("is a quote never closed?"));
 }
 
+// L31
+#[test]
+fn a_line_that_never_ends_ends_the_data_set() {
+    for format in [RowFormat::Jsonl, RowFormat::Lines] {
+        let endless = Box::new(Cursor::new(b"{}\n".to_vec()).chain(io::repeat(0)));
+        let mut rows = Rows::new(endless, None, Some(format)).expect("a beginning");
+        assert!(rows.read().expect("read").is_some());
+        assert!(rows.read().expect_err("too long").to_string().contains("a line is longer than 256 MiB"));
+    }
+}
+
 #[test]
 fn gzip_is_recognised_by_its_bytes() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

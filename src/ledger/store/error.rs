@@ -9,6 +9,7 @@ use rusqlite::ErrorCode;
 use super::SCHEMA;
 use super::connection::{is_busy, is_unwritable};
 use crate::error::{Error, Failure, FailureKind};
+use crate::private::Exposure;
 use crate::resources;
 
 /// Why the ledger cannot be used.
@@ -20,7 +21,7 @@ pub enum StoreError {
     #[error("{} belongs to another user, or is a link to what does", path.display())]
     Foreign { path: PathBuf },
     #[error("the data directory {} {why}, who could replace the ledger", dir.display())]
-    Unsafe { dir: PathBuf, why: String },
+    Unsafe { dir: PathBuf, why: Exposure },
     #[error("the last calls of the ledger {} are in its log, which cannot be read where nothing can be written", path.display())]
     UnreadableLog { path: PathBuf },
     #[error("{count} calls are deleted, but what they said may still be in {}-wal", path.display())]
@@ -110,9 +111,7 @@ impl StoreError {
             Self::Newer { .. } => "update llm, or set LLM_DATA_DIR to another directory".into(),
             Self::Foreign { .. } => "set LLM_DATA_DIR to a directory of your own".into(),
             Self::Damaged { .. } => "the next call sets it aside and begins a new one".into(),
-            Self::Unsafe { dir, .. } => {
-                format!("`chmod go-w {}`, or set LLM_DATA_DIR to a directory of your own", dir.display())
-            }
+            Self::Unsafe { dir, why } => why.hint(&dir.display().to_string()),
             Self::UnreadableLog { .. } => {
                 "copy ledger.db and ledger.db-wal to a directory of your own, and set LLM_DATA_DIR to it".into()
             }

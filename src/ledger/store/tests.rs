@@ -250,7 +250,7 @@ fn l17_a_directory_that_others_may_write_to_is_refused() {
         fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("permitted");
     };
     let refused = || match Store::open(home.path(), Mode::RECORD) {
-        Err(StoreError::Unsafe { why, .. }) => Some(why),
+        Err(StoreError::Unsafe { why, .. }) => Some(why.to_string()),
         opened => opened.map(|_| None).expect("opened"),
     };
     for (mode, why) in [(0o755, None), (0o775, None), (0o777, Some("every user")), (0o1777, Some("every user"))] {
@@ -268,6 +268,9 @@ fn l17_a_directory_that_others_may_write_to_is_refused() {
         assert_eq!(refused(), None);
         owned(Some(65_534), None);
         assert_eq!(refused(), Some("belongs to another user".to_owned()));
+        // Whose directory it is not cannot change its mode.
+        let hint = Store::open(home.path(), Mode::RECORD).expect_err("another's").hint().expect("a hint");
+        assert!(!hint.contains("chmod") && hint.contains("LLM_DATA_DIR"), "{hint}");
         let spill = home.path().join(crate::ledger::SPILL_NAME);
         fs::write(&spill, "").expect("written");
         std::os::unix::fs::chown(&spill, Some(65_534), None).expect("given away");

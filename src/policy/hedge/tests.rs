@@ -120,6 +120,35 @@ async fn a_model_that_may_not_be_asked_stops_no_other_and_is_reported_if_none_an
     assert_eq!(hedged(&alone, &["a", "b"]).await.0.expect_err("no key").kind, NoKey);
 }
 
+/// Refuses these models before any request.
+struct Refusing(Arc<Canned>, &'static [&'static str]);
+
+impl Service for Refusing {
+    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        match self.1.contains(&&*call.target().model) {
+            true => Err(Failure::new(FailureKind::Refused, "it may not be used")),
+            false => self.0.call(call, events).await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_is_announced_when_its_request_is_sent_and_otherwise_is_said_not_to_be_tried() {
+    let gateway = Canned::new([("a", vec![Reply::answer().after(2_000)]), ("b", vec![Reply::status(500).after(5)])]);
+    let said = async |refused| {
+        let service = Fallback::new(Refusing(gateway.clone(), refused), Box::new(|_| None));
+        let (result, events) = run(&service, &quick(&["a", "b"])).await;
+        assert_eq!((result, text(&events)), (Ok(()), "a".to_owned()));
+        let said = events.iter().filter_map(|event| match &event.event {
+            Event::Hedge { to, .. } => Some(format!("asking {}", to.model)),
+            other => other.message().map(str::to_owned),
+        });
+        said.collect::<Vec<_>>()
+    };
+    assert_eq!(said(&[]).await, ["asking b"]);
+    assert_eq!(said(&["b"]).await, ["b is not tried: it may not be used"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn if_all_fail_the_last_failure_is_the_result() {
     let gateway = Canned::new([("a", vec![Reply::status(500).after(5_000)]), ("b", vec![Reply::status(503)])]);
