@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
@@ -198,6 +199,32 @@ fn https_to_a_plain_port_is_7_and_the_mistake_is_named() {
         drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"));
     });
     ask(&format!("https://127.0.0.1:{port}/v1"), "").exits(7).prints("").says("https");
+}
+
+// H04
+#[test]
+fn an_alert_of_the_server_is_not_asked_for_again_unless_it_may_pass() {
+    const FATAL: u8 = 2;
+    for (alert, said, times) in [
+        (49, "it refuses the connection", 1),
+        (45, "it wants a certificate of its clients", 1),
+        (47, "it refuses the connection", 1),
+        (80, "internal", 2),
+    ] {
+        let count = Arc::new(AtomicUsize::new(0));
+        let connections = Arc::clone(&count);
+        let port = listen(move |mut stream| {
+            connections.fetch_add(1, Ordering::SeqCst);
+            drop(stream.read(&mut [0; 4096]));
+            drop(stream.write_all(&[0x15, 3, 3, 0, 2, FATAL, alert]));
+        });
+        let config = format!(
+            "gateway = \"corp\"\n[gateway.corp]\nbase_url = \"https://127.0.0.1:{port}/v1\"\nauth = \"none\"\n"
+        );
+        let outcome = Home::new().config(&config).llm(["ask", "-m", "m", "--retries", "1", "hi"]).output();
+        assert!(outcome.exits(7).stderr().to_lowercase().contains(said), "{alert}: {outcome}");
+        assert_eq!(count.load(Ordering::SeqCst), times, "{alert}");
+    }
 }
 
 // H04

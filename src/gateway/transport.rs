@@ -200,7 +200,10 @@ fn refused_handshake(cause: &str) -> Option<&'static str> {
         () if says("alert: unknownca") => Some("it does not trust the certificate of this client"),
         () if says("alert: certificaterequired")
             || says("alert: badcertificate")
-            || says("alert: certificateunknown") =>
+            || says("alert: certificateunknown")
+            || says("alert: certificateexpired")
+            || says("alert: certificaterevoked")
+            || says("alert: unsupportedcertificate") =>
         {
             Some("it wants a certificate of its clients, and llm has none")
         }
@@ -209,6 +212,10 @@ fn refused_handshake(cause: &str) -> Option<&'static str> {
         }
         () if says("alert: handshakefailure") || says("peer is incompatible") => {
             Some("it has no way of TLS in common with llm")
+        }
+        // What is wrong within the server may pass.
+        () if says("received fatal alert: ") && !says("alert: internalerror") && !says("alert: closenotify") => {
+            Some("it refuses the connection")
         }
         () => None,
     }
