@@ -25,6 +25,8 @@ struct Form {
     /// Whether no letter of it stands for itself. It may then be broken into lines, and what stands around it without a gap
     /// encodes the letters before and behind.
     is_encoded: bool,
+    /// Whether it may be written without its middle. Nobody shortens what is encoded twice.
+    is_shortened: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -50,8 +52,8 @@ impl Forms {
         let encoded = encodings(secret).into_iter().map(|text| (text, true));
         let part_of = |length: usize| length * large_part(secret.len()) / secret.len();
         let form = |(text, is_encoded): (SecretString, bool)| {
-            let enough = part_of(text.expose_secret().len());
-            Form { text, enough, is_encoded }
+            let length = text.expose_secret().len();
+            Form { enough: part_of(length), is_encoded, is_shortened: length <= 2 * secret.len(), text }
         };
         let forms: Vec<Form> = plain.into_iter().chain(encoded).map(form).collect();
         let mut pieces: Vec<Piece> = forms
@@ -89,6 +91,8 @@ impl Forms {
         }
         found
             .extend(self.forms.iter().filter(|form| form.is_encoded).filter_map(|form| cut_at_end(text, form.bytes())));
+        let short = || self.forms.iter().filter(|form| form.is_shortened);
+        found.extend(ellipses(text).flat_map(|gap| short().filter_map(move |form| form.around_ellipsis(bytes, &gap))));
         found
     }
 }
@@ -151,6 +155,28 @@ impl Form {
             end += text[end..].iter().take(MOST_AROUND).take_while(is_part).count();
         }
         Some(start..end)
+    }
+}
+
+impl Form {
+    /// The beginning and the end of this form, on both sides of an ellipsis, if they are a large part of it together.
+    fn around_ellipsis(&self, text: &[u8], ellipsis: &Range<usize>) -> Option<Range<usize>> {
+        /// The fewest letters of each.
+        const FEWEST: usize = 4;
+        let form = self.bytes();
+        let start = text[..ellipsis.start].trim_ascii_end().len();
+        let end = text.len() - text[ellipsis.end..].trim_ascii_start().len();
+        let is_first = |length: &usize| {
+            let at = start.checked_sub(*length);
+            at.is_some_and(|at| text[at..start].eq_ignore_ascii_case(&form[..*length]))
+        };
+        let is_last = |length: &usize| {
+            let found = text.get(end..end + length);
+            found.is_some_and(|found| found.eq_ignore_ascii_case(&form[form.len() - length..]))
+        };
+        let last = (FEWEST..form.len()).rev().find(is_last)?;
+        let first = (FEWEST..form.len()).rev().find(is_first)?;
+        (first + last >= self.enough).then(|| start - first..end + last)
     }
 }
 
@@ -219,25 +245,31 @@ pub(super) fn shortened(text: &str, secret: &[u8]) -> Vec<Range<usize>> {
     /// The fewest letters of the beginning and of the end that tell a secret.
     const FEWEST: (usize, usize) = (3, 4);
     let bytes = text.as_bytes();
-    let mut found = Vec::new();
+    let longest =
+        |fewest: usize, is_there: &dyn Fn(usize) -> bool| (fewest..secret.len()).rev().find(|length| is_there(*length));
+    let found = ellipses(text).filter_map(|Range { start, end }| {
+        let first = longest(FEWEST.0, &|length| bytes[..start].ends_with(&secret[..length]))?;
+        let last = longest(FEWEST.1, &|length| bytes[end..].starts_with(&secret[secret.len() - length..]))?;
+        Some(start - first..end + last)
+    });
+    found.collect()
+}
+
+/// Where dots or stars stand in the place of something, in bytes.
+fn ellipses(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut searched = 0;
-    while let Some(next) = memchr::memchr3(b'.', b'*', 0xE2, &bytes[searched..]) {
-        let start = searched + next;
-        let end = text.len() - text[start..].trim_start_matches(['.', '*', '…', '•']).len();
-        searched = end.max(start + 1);
-        if end < start + 2 {
-            continue;
+    std::iter::from_fn(move || {
+        loop {
+            let start = searched + memchr::memchr3(b'.', b'*', 0xE2, &text.as_bytes()[searched..])?;
+            // What else begins with this byte has others behind it that are no letters.
+            let end =
+                text.len() - text.get(start..).map_or(0, |rest| rest.trim_start_matches(['.', '*', '…', '•']).len());
+            searched = end.max(start + 1);
+            if end >= start + 2 && end < text.len() {
+                return Some(start..end);
+            }
         }
-        let longest = |fewest: usize, is_there: &dyn Fn(usize) -> bool| {
-            (fewest..secret.len()).rev().find(|length| is_there(*length))
-        };
-        let first = longest(FEWEST.0, &|length| bytes[..start].ends_with(&secret[..length]));
-        let last = longest(FEWEST.1, &|length| bytes[end..].starts_with(&secret[secret.len() - length..]));
-        if let (Some(first), Some(last)) = (first, last) {
-            found.push(start - first..end + last);
-        }
-    }
-    found
+    })
 }
 
 /// Where the beginning and the end of a secret stand near each other and are together a large part of it, whatever stands between

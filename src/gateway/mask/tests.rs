@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::forms::*;
 use super::letters::{Style, WIDEST_GAP};
@@ -389,6 +389,29 @@ fn a_key_without_its_middle_is_masked() {
     for other in ["sk-CANARY.9a1e", "sk-CANARY...9a1f", "s...9a1e", "sk-...a1e", "*** ... … ..", "e…sk-"] {
         assert_eq!(name(&mask, other), other);
     }
+}
+
+#[test]
+fn a_form_of_a_key_without_its_middle_is_masked() {
+    const KEY: &str = "sk-Zq7WmT4xLb92RkVn6YpHc83Dgs5Jf";
+    let mask = mask(KEY);
+    let hex: String = KEY.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let base64 = STANDARD.encode(KEY);
+    let cut = |text: &str, first: usize, last: usize, between: &str| {
+        format!("{}{between}{}", &text[..first], &text[text.len() - last..])
+    };
+    for shown in [
+        cut(KEY, 13, 12, "...").to_uppercase(),
+        cut(KEY, 13, 12, " ... ").to_lowercase(),
+        cut(KEY, 13, 12, "…").chars().rev().collect(),
+        cut(&hex, 26, 24, "***"),
+        cut(&base64, 18, 13, "..."),
+    ] {
+        let masked = mask.message(&format!("the key {shown} has no access"));
+        assert!(masked.starts_with("the key ***") && masked.ends_with(" has no access"), "{masked}");
+        assert!(masked.len() <= "the key *** has no access".len() + 3, "{masked}");
+    }
+    assert_eq!(name(&mask, "sk-Z ... Dgs5 and **so** on"), "sk-Z ... Dgs5 and **so** on");
 }
 
 #[test]
