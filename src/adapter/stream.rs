@@ -175,6 +175,11 @@ impl Stream {
         self.progress.verdict()
     }
 
+    /// How many frames have come, comments not among them.
+    pub fn frames(&self) -> usize {
+        self.progress.frames
+    }
+
     /// Whether the gateway has said why the answer ended.
     pub fn finished(&self) -> bool {
         self.progress.finish.is_some()

@@ -57,6 +57,7 @@ impl Reading<'_> {
         let mut limit = StreamLimit::new(self.deadlines, self.wants_one);
         let release = Instant::now() + HELD_BACK;
         let mut timer = pin!(sleep_until(limit.deadline));
+        let mut frames = 0;
         let mut flow = stream.push(&head, &mut decoded);
         relay.iter_mut().for_each(|relay| relay.add(Bytes::copy_from_slice(&head)));
         loop {
@@ -84,8 +85,9 @@ impl Reading<'_> {
                 Flow::Continue => {}
             }
             let is_refusal = stream.is_refusal();
+            let has_more = std::mem::replace(&mut frames, stream.frames()) < stream.frames();
             if stream.finished() {
-                limit.after_end(stream.has_usage(), arrived);
+                limit.after_end(stream.has_usage(), has_more, arrived);
             } else if is_refusal {
                 limit.deadline = limit.deadline.min(arrived + SHORT_GRACE);
             }
@@ -102,8 +104,8 @@ impl Reading<'_> {
                 }
                 Some(Ok(None)) => break,
                 None if wake < limit.deadline => flow = Ok(Flow::Continue),
-                // Whatever follows the finish reason is not part of the answer, and no answer follows a refusal.
-                Some(Err(_)) | None if stream.finished() || is_refusal => break,
+                // Whatever follows the finish reason of a single answer is no part of it, and no answer follows a refusal.
+                Some(Err(_)) | None if stream.finished() && self.wants_one || is_refusal => break,
                 Some(Err(error)) => return Err(stream.broken_by(transport::failure(error, self.client))),
                 None => return Err(stream.broken_by(self.deadlines.exceeded(limit.spoke))),
             }
@@ -179,10 +181,12 @@ impl StreamLimit {
         Self { deadlines, deadline: deadlines.first, spoke: false, is_one }
     }
 
-    /// Takes in that something arrived after the finish reason, or with it.
-    fn after_end(&mut self, has_usage: bool, arrived: Instant) {
+    /// Takes in that the finish reason has come. `has_more` says whether anything but comments has come with it or after it.
+    fn after_end(&mut self, has_usage: bool, has_more: bool, arrived: Instant) {
         if !self.is_one {
-            self.deadline = self.deadlines.next_piece(arrived);
+            if has_more {
+                self.deadline = self.deadlines.next_piece(arrived);
+            }
         } else if has_usage {
             self.deadline = self.deadline.min(arrived + SHORT_GRACE);
         }
@@ -302,7 +306,8 @@ mod tests {
         ] {
             let mut limit = StreamLimit::new(Deadlines::new(&timeouts, None), is_one);
             limit.put_off(&Decoded::Event(StreamEvent::Finish(FinishReason::Stop)), now);
-            limit.after_end(has_usage, now);
+            limit.after_end(has_usage, true, now);
+            limit.after_end(has_usage, false, now + SHORT_GRACE);
             assert_eq!(limit.deadline - now, left, "one: {is_one}, usage: {has_usage}");
         }
     }

@@ -312,13 +312,18 @@ const BOUNDS: [&str; 17] = [
     "too low",
 ];
 
-/// Whether a message names a number as large as limits of answers are: then it is the limit that is refused, and not the parameter.
-fn names_size(message: &str) -> bool {
-    const SMALLEST: u64 = 16;
-    let words = message
-        .split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | '\'' | '"' | '`' | ':' | ';' | '=' | '<' | '>'));
+/// Whether a message, in small letters, refuses the size of a limit and not its parameter: it names the limit that was sent, or a
+/// number directly behind the parameter.
+fn names_size(message: &str, known: &Adjustment, sent: Option<u64>) -> bool {
+    /// As many words behind the parameter may end with the number: `max_tokens higher than 40000`.
+    const NEAR: usize = 3;
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '\'' | '"' | '`' | ':' | ';' | '=' | '<' | '>');
+    let words: Vec<&str> = message.split(is_end).filter(|word| !word.is_empty()).collect();
     let number = |word: &str| word.trim_end_matches(['.', ',']).replace([',', '_'], "").parse::<u64>().ok();
-    words.filter_map(number).any(|number| number >= SMALLEST)
+    let is_parameter = |word: &str| known.wire.iter().any(|wire| is_called(word, &wire.to_lowercase()));
+    let is_sent = |word: &&str| sent.is_some() && number(word) == sent;
+    let numbered = |at: usize| words[at + 1..].iter().take(NEAR).any(|word| number(word).is_some());
+    words.iter().any(is_sent) || (0..words.len()).any(|at| is_parameter(words[at]) && numbered(at))
 }
 
 /// The index in [`ADJUSTMENTS`] of the adjustment for this failure; `None` where the failure does not refuse a known
@@ -332,11 +337,11 @@ fn adjustment(call: &Call, api: Option<Api>, failure: &Failure) -> Option<usize>
     if !says(&REFUSALS) || says(&BOUNDS) {
         return None;
     }
-    let refuses_size = names_size(&message);
     let named = |names: &dyn Fn(&str) -> bool| {
         ADJUSTMENTS.iter().position(|known| {
-            let is_of_size = refuses_size && known.parameter.starts_with("max_");
-            known.wire.iter().any(|wire| names(wire)) && known.is_for(call, api) && !is_of_size
+            known.wire.iter().any(|wire| names(wire))
+                && known.is_for(call, api)
+                && !(known.parameter.starts_with("max_") && names_size(&message, known, call.request.max_tokens))
         })
     };
     // The gateway's field for the parameter's name is more reliable than the words of its message.
@@ -415,8 +420,9 @@ impl<S: Service> Service for Adjust<S> {
                 adjusted.idempotency_key = call.key_for(&format!("{applied:?}"));
             }
             let result = self.inner.call(&adjusted, events).await;
-            // What does not help one request must not change those of others.
-            if result.is_ok() || events.has_output() {
+            // What does not help one request must not change those of others. Where the gateway had no time for the request, the
+            // next try begins with what is known.
+            if result.as_ref().map_or_else(Failure::is_transient, |()| true) || events.has_output() {
                 self.learn(call, api, &new);
             }
             let failure = match result {

@@ -58,13 +58,33 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
 /// Whether the key is refused. Many gateways say so with another status than 401.
 fn refuses_key(status: Option<u16>, said: &Said) -> bool {
     // 498 is a status of some proxies, for a token that is invalid.
-    has_key_code(said)
+    has_key_code(status, said)
         || status == Some(498)
         || matches!(status, None | Some(400 | 404 | 406 | 422)) && (said.status == Some(401) || speaks_of_key(said))
 }
 
 /// Whether a code of the error says that the key is wrong.
-fn has_key_code(said: &Said) -> bool {
+fn has_key_code(status: Option<u16>, said: &Said) -> bool {
+    /// Those that say so with any status. LiteLLM without a database knows its master key alone, and gives the last reason for every
+    /// other key.
+    const CODES: [&str; 16] = [
+        "apikeyinvalid",
+        "authenticationerror",
+        "authenticationfailed",
+        "authenticationfailure",
+        "authenticationrequired",
+        "autherror",
+        "expiredkey",
+        "expiredtoken",
+        "invalidapikey",
+        "invalidauthenticationtoken",
+        "invalidauthtoken",
+        "invalidtoken",
+        "nodbconnection",
+        "tokenexpired",
+        "tokennotfoundindb",
+        "unauthenticated",
+    ];
     /// What names a key in a code.
     const KEYS: [&str; 9] = [
         "accesstoken",
@@ -77,13 +97,9 @@ fn has_key_code(said: &Said) -> bool {
         "credential",
         "jwt",
     ];
-    const COMPLAINTS: [&str; 18] = [
-        "bad",
-        "blocked",
+    const COMPLAINTS: [&str; 14] = [
         "disabled",
-        "error",
         "expired",
-        "fail",
         "inactive",
         "incorrect",
         "invalid",
@@ -92,29 +108,19 @@ fn has_key_code(said: &Said) -> bool {
         "notfound",
         "notvalid",
         "rejected",
-        "required",
         "revoked",
+        "unauthorized",
         "unknown",
         "wrong",
     ];
-    // LiteLLM without a database knows its master key alone, and gives the last reason for every other key.
-    const CODES: [&str; 9] = [
-        "autherror",
-        "expiredkey",
-        "expiredtoken",
-        "invalidtoken",
-        "nodbconnection",
-        "tokenexpired",
-        "tokennotfoundindb",
-        "unauthenticated",
-        "unauthorized",
-    ];
+    // What is said with other statuses may be about a key of somebody else, or about how often one is used.
+    let is_refusal = status.is_none_or(|status| matches!(status, 400..=423));
     [&said.code, &said.kind].into_iter().flatten().any(|word| {
         // Written as one word, because gateways write the same code in several ways.
         let letters: String = word.chars().filter(|letter| letter.is_alphanumeric()).collect();
         let letters = letters.to_lowercase();
         let holds = |parts: &[&str]| parts.iter().any(|part| letters.contains(part));
-        CODES.contains(&&*letters) || holds(&KEYS) && holds(&COMPLAINTS)
+        letters == "unauthorized" || CODES.contains(&&*letters) || is_refusal && holds(&KEYS) && holds(&COMPLAINTS)
     })
 }
 
@@ -156,7 +162,7 @@ pub(super) fn advice(kind: FailureKind, status: Option<u16>, said: &Said) -> Opt
                 .into(),
         );
     }
-    if kind == FailureKind::Auth && status == Some(403) && !has_key_code(said) && !speaks_of_key(said) {
+    if kind == FailureKind::Auth && status == Some(403) && !has_key_code(status, said) && !speaks_of_key(said) {
         return Some("the key is not allowed to do this: the account, its region or its permissions forbid it".into());
     }
     if status == Some(413) {

@@ -69,11 +69,18 @@ fn outside_of_quotes(message: &str) -> String {
         outside.push_str(&rest[..at]);
         let quoted = rest[at..].trim_start_matches(|letter| closing_of(letter).is_some());
         match quoted.split_once(closing) {
-            Some((name, behind)) if name.len() <= LONGEST_NAME && !name.contains(char::is_whitespace) => rest = behind,
+            Some((name, behind)) if name.len() <= LONGEST_NAME && is_name(name) => rest = behind,
             _ => return outside,
         }
     }
     outside + rest
+}
+
+/// Whether this is one word, and not the path of a field, of which the rest of the message speaks.
+fn is_name(text: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_path = text.contains(['[', ']']) || text.contains('.') && text.split('.').all(is_part);
+    !is_path && !text.contains(char::is_whitespace)
 }
 
 /// The place of the first quote, and what closes it.
@@ -145,25 +152,30 @@ fn complains_of_key(clause: &[(usize, &str)]) -> bool {
 fn has_ended(clause: &[(usize, &str)]) -> bool {
     let mut words = clause.iter().map(|(_, word)| *word).skip_while(|word| BEFORE_ALONE.contains(word));
     let Some(noun @ ("key" | "token")) = words.next() else { return false };
+    // Behind the name of a field, it is a token of a text.
+    let is_token = noun == "token" && clause[0].0 == 0;
     words.next().is_some_and(|verb| matches!(verb, "is" | "was" | "has"))
         && words
             .find(|word| !matches!(*word, "been" | "already" | "now"))
-            .is_some_and(|word| ENDED.contains(&word) || noun == "token" && matches!(word, "incorrect" | "invalid"))
+            .is_some_and(|word| ENDED.contains(&word) || is_token && matches!(word, "incorrect" | "invalid"))
 }
 
-/// Whether a clause says that whoever asks could not be recognized, and not that the gateway could not be by somebody else:
-/// `failed to authenticate the request`.
+/// Whether a clause says that whoever asks could not be recognized, and nobody else: `failed to authenticate the request`.
 fn cannot_authenticate(clause: &[(usize, &str)]) -> bool {
     let words: Vec<&str> = clause.iter().map(|(_, word)| *word).collect();
     let Some(verb) = words.iter().position(|word| matches!(*word, "authenticate" | "authenticated")) else {
         return false;
     };
-    let fails = words[..verb]
-        .iter()
-        .any(|word| matches!(*word, "cannot" | "failed" | "must" | "need" | "not" | "please" | "unable"));
-    let of_another = words.get(verb + 1).is_some_and(|word| matches!(*word, "against" | "at" | "for" | "to" | "with"));
-    let names_key = || (verb..words.len()).any(|at| length_of_key(&words[at..]).is_some());
-    fails && clause[0].0 <= FAR && (!of_another || names_key())
+    let (before, behind) = (&words[..verb], &words[verb + 1..]);
+    let fails = before.iter().any(|word| FAILS.contains(word));
+    let is_ours = if words[verb] == "authenticated" {
+        before.iter().all(|word| FAILS.contains(word)) || before.iter().any(|word| ASKERS.contains(word))
+    } else {
+        let object = behind.iter().find(|word| !BEFORE_ALONE.contains(word));
+        object.is_none_or(|word| ASKERS.contains(word) || ["because", "due", "since"].contains(word))
+    };
+    let names_key = || (0..behind.len()).any(|at| length_of_key(&behind[at..]).is_some());
+    fails && clause[0].0 <= FAR && (is_ours || names_key())
 }
 
 /// Whether these words, before a key, ask for one: `please provide a valid`.
@@ -182,8 +194,10 @@ fn asks_for(words: &[&str]) -> bool {
 
 /// How many of the words that come next name a key.
 fn length_of_key(words: &[&str]) -> Option<usize> {
-    let kinds = words.iter().take_while(|word| KINDS.contains(word)).count();
+    let kinds = words.iter().take_while(|word| KINDS.contains(word) || OWNERS.contains(word)).count();
+    let is_of_owner = || kinds.checked_sub(1).is_some_and(|last| OWNERS.contains(&words[last]));
     match words.get(kinds) {
+        Some(&"header") if is_of_owner() => None,
         Some(&"key" | &"keys" | &"token" | &"header") if kinds > 0 => Some(kinds + 1),
         Some(&"credential" | &"credentials" | &"jwt") => Some(kinds + 1),
         _ => (words.first() == Some(&"authentication")).then_some(1),
@@ -218,33 +232,37 @@ fn has_complaint(words: &[&str]) -> bool {
 }
 
 /// What stands before the word for a key: `API key`, `access token`, `proxy server token`.
-const KINDS: [&str; 28] = [
+const KINDS: [&str; 14] = [
     "access",
-    "account",
-    "admin",
     "api",
-    "app",
-    "application",
     "auth",
     "authentication",
     "authorization",
     "basic",
     "bearer",
-    "developer",
-    "gateway",
     "id",
-    "license",
-    "master",
-    "organization",
-    "personal",
     "private",
-    "project",
     "proxy",
     "secret",
     "security",
     "server",
-    "session",
     "subscription",
+];
+
+/// What says whose key it is, or what it is for: `virtual key`, `organization token`.
+const OWNERS: [&str; 14] = [
+    "account",
+    "admin",
+    "app",
+    "application",
+    "developer",
+    "gateway",
+    "license",
+    "master",
+    "organization",
+    "personal",
+    "project",
+    "session",
     "team",
     "virtual",
 ];
@@ -312,6 +330,12 @@ const COMPLAINTS_BEHIND: [&str; 31] = [
     "unregistered",
     "wrong",
 ];
+
+/// What says, before `authenticate`, that it has not been done.
+const FAILS: [&str; 8] = ["be", "cannot", "failed", "must", "need", "not", "please", "unable"];
+
+/// Who asks a gateway.
+const ASKERS: [&str; 7] = ["account", "caller", "client", "request", "requests", "user", "you"];
 
 /// What may stand before a key that nothing else names.
 const BEFORE_ALONE: [&str; 7] = ["the", "this", "your", "that", "provided", "given", "supplied"];

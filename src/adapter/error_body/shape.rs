@@ -45,16 +45,25 @@ impl Said {
                 .into_iter()
                 .find(|error| !error.is_null() && **error != Value::Bool(true))
                 .unwrap_or(body);
-        // Some proxies put the error of another one into their own.
-        let error = Some(&error["error"]).filter(|inner| is_error(inner) && message(error).is_none()).unwrap_or(error);
+        // Some proxies put the error of another one into their own, and more of it beside that.
+        if !std::ptr::eq(error, body) && is_error(&error["error"]) && message(error).is_none() {
+            let inner = Self::from_object(error);
+            return Self {
+                code: inner.code.or_else(|| word(&error["code"])),
+                kind: inner.kind.or_else(|| word(&error["type"])).or_else(|| word(&error["status"])),
+                param: inner.param.or_else(|| word(&error["param"])),
+                ..inner
+            }
+            .with_status_of(body);
+        }
         if let Value::String(text) = error {
             // As OAuth has it: a code, and what it means beside it.
             let is_code = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             let described = message(body).filter(|_| is_code);
             let code = word(&body["code"]).or_else(|| is_code.then(|| text.clone()));
-            return Self { message: described.or_else(|| Some(nested(text))), code, ..Self::default() }
-                .with_status(&body["code"])
-                .with_status(&body["status"]);
+            let kind = word(&body["type"]);
+            return Self { message: described.or_else(|| Some(nested(text))), code, kind, ..Self::default() }
+                .with_status_of(body);
         }
         let metadata = &error["metadata"];
         let mut said = Self {
@@ -78,10 +87,7 @@ impl Said {
         .with_status(&error["status_code"])
         .with_status(&error["http_code"])
         .with_status(&error["status"])
-        .with_status(&body["code"])
-        .with_status(&body["status"])
-        .with_status(&body["status_code"])
-        .with_status(&body["statusCode"]);
+        .with_status_of(body);
         said.add_upstream(metadata);
         if let Some(generation) = error["failed_generation"].as_str().filter(|text| !text.is_empty()) {
             said.cause = Some(format!("the model wrote: {generation}"));
@@ -124,6 +130,14 @@ impl Said {
             self.message = Some(first.trim_end().to_owned());
             self.cause = self.cause.take().or_else(|| Some(rest.trim().to_owned()).filter(|rest| !rest.is_empty()));
         }
+    }
+
+    /// Sets the status that the body has beside its error, if any, unless it is set already.
+    fn with_status_of(self, body: &Value) -> Self {
+        self.with_status(&body["code"])
+            .with_status(&body["status"])
+            .with_status(&body["status_code"])
+            .with_status(&body["statusCode"])
     }
 
     /// Sets the status from a number or a text of digits, unless it is set already.

@@ -63,6 +63,10 @@ fn a_refused_parameter_is_found_however_it_is_named() {
         ),
         (r#"{"error":{"message":"logprobs are not supported with reasoning models.","param":"include"}}"#, "logprobs"),
         (
+            r#"{"error":{"message":"Error code: 400 - Unsupported parameter: 'max_tokens' is deprecated since 2024"}}"#,
+            "max_tokens",
+        ),
+        (
             r#"{"error":{"code":400,"message":"Invalid JSON payload received. Unknown name \"stopSequences\" at 'generation_config': Cannot find field.","status":"INVALID_ARGUMENT"}}"#,
             "stop",
         ),
@@ -153,6 +157,16 @@ async fn what_has_not_helped_is_not_done_to_other_requests() {
     assert!(run(&adjust, &call).await.0.is_err());
     assert_eq!((gateway.asked().len(), adjust.known(&call, None)), (2, Vec::new()));
     assert_eq!(run(&adjust, &call).await.0, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_adjusted_stays_so_while_the_gateway_has_no_time() {
+    let refused = Failure::new(FailureKind::InvalidRequest, "Unsupported parameter: seed").with_status(400);
+    let gateway = Canned::new([("m", vec![Reply::failure(refused), Reply::status(503), Reply::answer()])]);
+    let adjust = Adjust::new(gateway.clone());
+    let call = Call { request: Arc::new(request()), ..call(&["m"]) };
+    assert!(run(&adjust, &call).await.0.is_err_and(|failure| failure.is_transient()));
+    assert_eq!((run(&adjust, &call).await.0, gateway.asked().len()), (Ok(()), 3));
 }
 
 #[test]
