@@ -1,6 +1,6 @@
 //! What a stream may look like, and what becomes of one that breaks.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::reply::{chunk, head};
 use crate::support::{Gateway, Home, Outcome, Reply};
@@ -242,4 +242,18 @@ fn a_compressed_stream_is_read_as_it_comes() {
     bytes.extend_from_slice(&chunk(&body));
     bytes.extend_from_slice(b"0\r\n\r\n");
     ask(Reply::raw(bytes)).exits(0).prints("Hello.\n");
+}
+
+/// Whatever follows the end of a single answer is no part of it, but of several answers, others may still be coming.
+#[test]
+fn a_connection_that_breaks_after_the_first_of_several_answers_is_no_end() {
+    let part = |index: u8, delta: Value, finish: Option<&str>| json!({"choices": [{"index": index, "delta": delta, "finish_reason": finish}]});
+    let reply = Reply::sse()
+        .event(&part(0, json!({"content": "First."}), None))
+        .event(&part(0, json!({}), Some("stop")))
+        .event(&part(1, json!({"content": "Sec"}), None));
+    let gateway = Gateway::always(reply.close());
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi"]).output().exits(0).prints("First.\n");
+    home.llm(["ask", "-p", "n=2", "hi"]).output().exits(8).prints("First.\n");
 }
