@@ -104,8 +104,11 @@ pub(crate) fn exposure(path: &Path, metadata: &Metadata) -> Option<Exposure> {
         const WRITABLE_BY_GROUP: u32 = 0o020;
         const WRITABLE_BY_ALL: u32 = 0o002;
         let own_group = metadata.gid() == rustix::process::getegid().as_raw();
+        let is_foreign = |metadata: &Metadata| !is_ours(metadata) && metadata.uid() != 0;
+        // Who owns a link decides what is at the path.
+        let is_foreign_link = || fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink() && is_foreign(&link));
         match () {
-            () if !is_ours(metadata) && metadata.uid() != 0 => Some(Exposure::Owner),
+            () if is_foreign(metadata) || is_foreign_link() => Some(Exposure::Owner),
             () if metadata.mode() & WRITABLE_BY_ALL != 0 => Some(Exposure::Everyone),
             () if metadata.mode() & WRITABLE_BY_GROUP == 0 => None,
             () if !own_group => Some(Exposure::Group),

@@ -217,7 +217,7 @@ pub(super) fn check<'a>(
 ) -> Result<(), Error> {
     for (index, budget) in budgets.iter().enumerate() {
         let message = |what: String| format!("{file}:{}: budget of {}: {what}", budget.line, budget.describe());
-        let Match { key, gateway, model, task, tag: _ } = &budget.matches;
+        let Match { key, gateway, model, task, tag } = &budget.matches;
         let (of_model, model) = match model.as_deref().map(|model| model.split_once("::").ok_or(model)) {
             Some(Ok((gateway, model))) => (Some(gateway).filter(|gateway| !gateway.contains('*')), Some(model)),
             Some(Err(model)) => (None, Some(model)),
@@ -228,7 +228,8 @@ pub(super) fn check<'a>(
                 return Err(Error::config(message(format!("no gateway is called `{gateway}`"))));
             }
         }
-        if [key.as_deref(), model, task.as_deref()].contains(&Some("")) {
+        let has_nameless_tag = tag.keys().any(String::is_empty);
+        if [key.as_deref(), model, task.as_deref()].contains(&Some("")) || has_nameless_tag {
             return Err(Error::config(message("a part of its `match` is empty, so it limits no call".into())));
         }
         if let Some(key) = key.as_deref().filter(|key| !is_possible_key(key)) {
@@ -370,6 +371,7 @@ mod tests {
             ("model = \"\"", "a part of its `match` is empty"),
             ("model = \"corp::\"", "a part of its `match` is empty"),
             ("key = \"\"", "a part of its `match` is empty"),
+            ("tag = { \"\" = \"bot\" }", "a part of its `match` is empty"),
             ("task = \"codign\"", "there is no task `codign`"),
         ] {
             let error = of(bad).expect_err(bad).to_string();

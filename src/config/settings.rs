@@ -201,9 +201,32 @@ impl Settings {
         let gateways = gateways.iter().copied();
         budget::check(&self.budgets, gateways.clone(), &self.aliases, &self.tasks, &source.name())?;
         routing::check(&self.aliases, &self.tasks, gateways.clone()).map_err(in_source)?;
+        self.check_models(gateways.clone()).map_err(in_source)?;
         self.check_patterns().map_err(in_source)?;
         pipeline::check(&self.pipelines, &self.templates, &self.tasks, gateways.clone()).map_err(in_source)?;
         template::check(&self.templates, &self.tasks, gateways).map_err(in_source)
+    }
+
+    /// Finds models of gateways that are not known: the default one, those of sets, and those of gateways.
+    fn check_models<'a>(&self, known: impl Iterator<Item = &'a str> + Clone) -> Result<(), Problem> {
+        if let Some((model, Said::File)) = &self.model {
+            routing::check_name(model, ["model"], known.clone())?;
+        }
+        for (name, models) in &self.sets {
+            if models.is_empty() {
+                return Err(Problem::at(["set", name], format!("the set `{name}` is empty")));
+            }
+            for (index, model) in models.iter().enumerate() {
+                routing::check_name(model, ["set", name, &index.to_string()], known.clone())?;
+            }
+        }
+        for name in &self.in_file {
+            let models = self.gateways.get(name).and_then(|gateway| gateway.models.as_deref());
+            for (index, model) in models.unwrap_or_default().iter().enumerate() {
+                routing::check_name(model, ["gateway", name, "models", &index.to_string()], known.clone())?;
+            }
+        }
+        Ok(())
     }
 
     /// Finds lists of models that limit nothing because of their spelling.

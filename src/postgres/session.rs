@@ -62,8 +62,8 @@ impl Address {
     /// # Errors
     /// It is none, what it says about TLS does not fit together, or certificates cannot be read.
     pub(super) fn read(settings: &SharedStore) -> Result<Self, crate::error::Error> {
-        let (address, rules) = Self::parse(settings).map_err(|error| said_by(settings, error))?;
-        Ok(Self { tls: rules.tls()?, ..address })
+        let read = Self::parse(settings).and_then(|(address, rules)| Ok(Self { tls: rules.tls()?, ..address }));
+        read.map_err(|error| said_by(settings, error))
     }
 
     /// Finds what is wrong with it without reading certificates.

@@ -326,6 +326,12 @@ fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
     match filter {
         "batch" | "slice" => items().saturating_add(count().saturating_mul(size_of::<Value>())),
         "list" => items(),
+        // Each character of a text becomes an item.
+        "groupby" | "map" | "reject" | "rejectattr" | "select" | "selectattr" | "sort" | "unique" | "zip"
+            if value.as_str().is_some() =>
+        {
+            items()
+        }
         "indent" => {
             let text = as_text(value);
             (text.lines().count() + 1).saturating_mul(count()).saturating_add(text.len())

@@ -271,6 +271,12 @@ fn l17_a_directory_that_others_may_write_to_is_refused() {
         // Whose directory it is not cannot change its mode.
         let hint = Store::open(home.path(), Mode::RECORD).expect_err("another's").hint().expect("a hint");
         assert!(!hint.contains("chmod") && hint.contains("LLM_DATA_DIR"), "{hint}");
+        owned(Some(0), None);
+        let link = home.path().join("link");
+        std::os::unix::fs::symlink(home.path(), &link).expect("linked");
+        std::os::unix::fs::lchown(&link, Some(65_534), None).expect("given away");
+        let error = Store::open(&link, Mode::RECORD).expect_err("another's link");
+        assert!(error.to_string().contains("belongs to another user"), "{error}");
         let spill = home.path().join(crate::ledger::SPILL_NAME);
         fs::write(&spill, "").expect("written");
         std::os::unix::fs::chown(&spill, Some(65_534), None).expect("given away");
