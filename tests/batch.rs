@@ -731,6 +731,13 @@ fn shards_have_each_row_once_and_are_merged_in_order() {
     home.llm(["batch", "rows.jsonl", "Say {{ text }}", "--out", "other.jsonl"]).output().exits(0);
     std::fs::remove_file(home.path().join("all.jsonl")).expect("ours");
     merge("other.jsonl").exits(2).says("was made with another template or other parameters");
+    // Of what cannot be written as a whole, no part is left.
+    #[cfg(unix)]
+    {
+        let script = "ulimit -f 1; exec \"$llm\" batch merge 3.jsonl 2.jsonl 1.jsonl --out all.jsonl";
+        home.shell(script).output().exits(74).says("all.jsonl");
+        assert!(!home.path().join("all.jsonl").exists());
+    }
     // As after a kill in the middle of a line.
     let whole = std::fs::read(home.path().join("3.jsonl")).expect("a shard");
     home.file("cut.jsonl", &whole[..whole.len() - 9]);

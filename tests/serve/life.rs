@@ -66,6 +66,13 @@ fn the_first_key_is_made_once() {
     assert_eq!(second.ask(&server.key, "demo/quick").status, 200);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_first_key_that_nobody_has_seen_is_told() {
+    let serve = Home::new().shell("exec \"$llm\" serve -g demo --listen 127.0.0.1:0 > /dev/full").output();
+    serve.exits(74).says("`llm serve key rotate admin` makes another");
+}
+
 #[test]
 fn a_server_needs_a_gateway() {
     let outcome = Home::new().llm(["serve", "--listen", "127.0.0.1:0"]).output();

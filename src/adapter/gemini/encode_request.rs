@@ -12,8 +12,9 @@ const JOINING: [&str; 2] = ["generationConfig", "toolConfig"];
 
 /// The characters of a model's name that are escaped in a path. Slashes stay, since gateways know names with slashes; a
 /// backslash would be read as one.
+// What follows a semicolon is cut off by some servers before they look for `..`.
 const NOT_IN_PATH: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`').add(b'\\');
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`').add(b'\\').add(b';');
 /// The same and the slash, for names that would lead to another path.
 const NOT_IN_SEGMENT: &AsciiSet = &NOT_IN_PATH.add(b'/');
 

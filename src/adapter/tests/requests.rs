@@ -184,6 +184,7 @@ fn no_name_of_a_model_leads_away_from_the_base_url() {
         "../../../v1/other",
         "models/../../secret",
         "a/../../b",
+        "..;/..;/b",
         "a/./b",
         "..",
         "..\\..\\b",

@@ -1,5 +1,6 @@
 //! `llm batch merge`: joins the outputs of shards.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::session::output_error;
@@ -28,42 +29,13 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
     context.check_output(out)?;
     // Nothing is written before all are known to belong together.
     let Known { job, answered, .. } = read(outputs)?;
-    let mut merged = OutputFile::open(out, false).map_err(output_error)?;
-    let mut done = Done::new(answered.models());
-    let mut tally = Tally::new(answered.models());
-    let (mut left_out, mut is_cut) = (0, false);
-    for path in outputs {
-        let mut result = Ok(());
-        let target = || out.display().to_string();
-        let scanned = open(path)?.scan_lines(|line, bytes| {
-            if result.is_err() {
-                return;
-            }
-            let place = done.place(&line.model);
-            let has_better = !line.has_answer() && answered.state(line.row, place) == State::Answered;
-            if has_better || !done.add(line.row, line.row_hash, &line.model, line.status) {
-                left_out += 1;
-                return;
-            }
-            tally.add(&line.model, &line.ended());
-            let written = merged.append(bytes, (line.row, place));
-            result = written.map_err(|source| Error::Output { target: target(), source });
-        });
-        if scanned.map_err(input_error)? {
-            let file = path.display();
-            context.urgent(&format!(
-                "the last line of {file} is cut off and left out; its batch with --resume asks that row again"
-            ));
-            is_cut = true;
+    let merged = OutputFile::open(out, false).map_err(output_error)?;
+    let Joined { tally, left_out, is_cut } = join(context, outputs, out, &answered, merged).inspect_err(|_| {
+        // A part of the rows would look like all of them, and stand in the way of another try.
+        if fs::metadata(out).is_ok_and(|metadata| metadata.is_file()) {
+            let _ = fs::remove_file(out);
         }
-        result?;
-    }
-    let models = done.models().to_vec();
-    if !merged.is_in_order() {
-        let place_of = |model: &str| models.iter().position(|name| name == model).unwrap_or(usize::MAX);
-        merged.sort(place_of).map_err(output_error)?;
-    }
-    merged.sync().map_err(|source| Error::Output { target: out.display().to_string(), source })?;
+    })?;
     if left_out > 0 {
         let lines = count(left_out, "line", "lines");
         context.notice(&format!("{lines} of rows and models that another output has, too: left out"));
@@ -79,6 +51,60 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
     };
     print(render(&summary, format, &context.terminal.stdout)?)?;
     Ok(if is_cut { tally.exit_code().max(8) } else { tally.exit_code() })
+}
+
+/// What became of the outputs.
+struct Joined {
+    tally: Tally,
+    /// How many lines are left out because another one has the same row and model.
+    left_out: u64,
+    /// Whether the last line of one is cut off.
+    is_cut: bool,
+}
+
+/// Writes the lines of all outputs in their order.
+fn join(
+    context: &Context,
+    outputs: &[PathBuf],
+    out: &Path,
+    answered: &Done,
+    mut merged: OutputFile,
+) -> Result<Joined, Error> {
+    let mut done = Done::new(answered.models());
+    let mut joined = Joined { tally: Tally::new(answered.models()), left_out: 0, is_cut: false };
+    for path in outputs {
+        let mut result = Ok(());
+        let target = || out.display().to_string();
+        let scanned = open(path)?.scan_lines(|line, bytes| {
+            if result.is_err() {
+                return;
+            }
+            let place = done.place(&line.model);
+            let has_better = !line.has_answer() && answered.state(line.row, place) == State::Answered;
+            if has_better || !done.add(line.row, line.row_hash, &line.model, line.status) {
+                joined.left_out += 1;
+                return;
+            }
+            joined.tally.add(&line.model, &line.ended());
+            let written = merged.append(bytes, (line.row, place));
+            result = written.map_err(|source| Error::Output { target: target(), source });
+        });
+        if scanned.map_err(input_error)? {
+            let file = path.display();
+            context.urgent(&format!(
+                "the last line of {file} is cut off and left out; its batch with --resume asks that row again"
+            ));
+            joined.is_cut = true;
+        }
+        result?;
+    }
+    let models = done.models().to_vec();
+    if !merged.is_in_order() {
+        let place_of = |model: &str| models.iter().position(|name| name == model).unwrap_or(usize::MAX);
+        merged.sort(place_of).map_err(output_error)?;
+    }
+    merged.sync().map_err(|source| Error::Output { target: out.display().to_string(), source })?;
+    Ok(joined)
 }
 
 fn open(path: &Path) -> Result<OutputFile, Error> {

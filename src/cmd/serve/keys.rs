@@ -34,9 +34,12 @@ pub(super) fn run(context: &Context, command: &ServeKeyCommand) -> Result<u8, Er
 /// Shows a secret, which is kept nowhere.
 fn show(context: &Context, page: Destination, made: Made) -> Result<(), Error> {
     let name = made.name.clone();
-    page.write(scoped_keys::made(&made)).inspect_err(|_| {
-        context.urgent(&format!("nobody has seen the secret of `{name}`; `llm serve key rotate {name}` makes another"));
-    })
+    page.write(scoped_keys::made(&made)).inspect_err(|_| tell_unseen(context, &name))
+}
+
+/// Says what can be done about a secret that could not be shown.
+pub(super) fn tell_unseen(notices: &dyn Notices, name: &str) {
+    notices.urgent(&format!("nobody has seen the secret of `{name}`; `llm serve key rotate {name}` makes another"));
 }
 
 async fn act(

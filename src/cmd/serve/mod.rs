@@ -108,7 +108,8 @@ fn serve_until_ended(context: Context, args: &ServeRunArgs) -> Result<(), Error>
         tell_of_missing_classes(&server, &maker);
         // Whoever reads the address may send a signal at once.
         let mut wishes = Wishes::new()?;
-        print(report::scoped_keys::started(address, first.as_ref()))?;
+        let shown = print(report::scoped_keys::started(address, first.as_ref()));
+        shown.inspect_err(|_| first.iter().for_each(|made| keys::tell_unseen(&maker, &made.name)))?;
         let is_urgent = run_until_ended(&server, listener, &maker, (watched, &mut wishes), drain).await;
         hand_over(&*shared.budgets, journal, is_urgent, &mut wishes).await;
         Ok(())
