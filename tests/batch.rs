@@ -790,6 +790,29 @@ fn a_pipeline_runs_on_each_row() {
 }
 
 #[test]
+fn a_line_that_the_ledger_gives_back_names_models_as_the_others_do() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "a" => Reply::error(404, "no such model"),
+        _ => Reply::stream(&[&request.prompt()]),
+    });
+    let table = |name| format!("[gateway.{name}]\nbase_url = \"{}\"\nauth = \"none\"\n", gateway.base_url());
+    let config = format!("[alias.first]\nmodels = [\"one::a\", \"one::b\"]\n{}{}", table("one"), table("two"));
+    let home = Home::new().config(&config);
+    home.file("rows.jsonl", rows(2));
+    let run = |further: &[&str]| batch(&home, &["-m", "first,two::b", "--order", "input"]).args(further).output();
+    run(&[]).exits(0);
+    let path = home.path().join("out.jsonl");
+    let whole = lines(&path);
+    assert_eq!(whole[0]["fallbacks"], json!([{"from": "a", "to": "one::b", "kind": "not_found"}]), "{}", whole[0]);
+    let text = std::fs::read_to_string(&path).expect("an output");
+    std::fs::write(&path, text.split_inclusive('\n').skip(1).collect::<String>()).expect("written");
+    let resumed = run(&["--resume", "-o", "json"]);
+    let summary = resumed.exits(0).says("1 answer that the ledger has and the output lacked").json();
+    let told = json!([{"from": "a", "to": "one::b", "count": 2, "failures": {"not_found": 2}}]);
+    assert_eq!(summary["models"][0]["fallbacks"], told);
+}
+
+#[test]
 fn rows_that_another_model_answered_are_told_once_and_counted_in_the_summary() {
     let gateway = Gateway::by(|request| match request.model().as_str() {
         "a" => Reply::error(500, &format!("boom at {}", request.prompt())),

@@ -27,6 +27,21 @@ fn the_second_time_takes_no_request_no_key_and_no_money() {
 }
 
 #[test]
+fn what_the_gateway_told_is_saved_exactly_although_no_tokens_are_known() {
+    let usage = serde_json::json!({"cost": 0.25});
+    let answer = Reply::sse().role().text("Hello.").finish("stop").usage_json(&usage).done();
+    let gateway = Gateway::always(answer);
+    let home = Home::with(&gateway);
+    let ask = || home.llm(["ask", "--cache", "--stats", "hi"]).output();
+    ask().exits(0);
+    ask().exits(0).says("cached, saved $0.25");
+    let saved = &home.log()[0]["saved"];
+    assert_eq!((saved["usd"].to_string(), &saved["partial"]), ("0.25".into(), &().into()), "{saved}");
+    let used = home.llm(["usage"]).output();
+    assert!(used.exits(0).stdout().contains("caches saved $0.25"), "{used}");
+}
+
+#[test]
 fn the_second_time_tells_the_same_log_probabilities() {
     let token = serde_json::json!({"token": "Hi", "logprob": -0.0026326179503142833, "top_logprobs": []});
     let choice = serde_json::json!({"index": 0, "delta": {"content": "Hi"}, "logprobs": {"content": [token]}});

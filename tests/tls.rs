@@ -229,6 +229,31 @@ fn an_alert_of_the_server_is_not_asked_for_again_unless_it_may_pass() {
 
 // H04
 #[test]
+fn an_alert_after_the_handshake_says_that_the_connection_broke_and_is_asked_again() {
+    let authority = Authority::new();
+    let config = Arc::new(authority.server("localhost", 2090));
+    let count = Arc::new(AtomicUsize::new(0));
+    let connections = Arc::clone(&count);
+    let port = listen(move |stream| {
+        connections.fetch_add(1, Ordering::SeqCst);
+        let mut stream = StreamOwned::new(ServerConnection::new(config.clone()).expect("a good config"), stream);
+        drop(stream.read(&mut [0; 4096]));
+        // What cannot be decrypted makes the server send the alert, as if the request had been damaged on its way.
+        let damaged = [&[0x17, 3, 3, 0, 32][..], &[0; 32]].concat();
+        stream.conn.read_tls(&mut &damaged[..]).expect("it is in memory");
+        stream.conn.process_new_packets().expect_err("it is damaged");
+        drop(stream.conn.write_tls(&mut stream.sock));
+    });
+    let (home, ca_file) = trusting(&authority);
+    let table = format!("[gateway.corp]\nbase_url = \"https://localhost:{port}/v1\"\nkey_env = [\"LLM_API_KEY\"]\n");
+    let home = home.config(&format!("gateway = \"corp\"\n{table}{ca_file}"));
+    let outcome = home.llm(["ask", "-m", "m", "--retries", "1", "hi"]).output();
+    outcome.exits(7).says("received fatal alert: BadRecordMac").says("broke").never_says("refuses");
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+// H04
+#[test]
 fn a_handshake_that_stalls_ends_at_the_limit_for_connecting() {
     let gateway = Gateway::always(Reply::silence().hold());
     let base_url = gateway.base_url().replace("http:", "https:");

@@ -104,8 +104,8 @@ pub enum Event {
     },
     /// No model that was asked has begun its answer, so another one is asked as well.
     Hedge {
-        /// The model that has not begun.
-        slow: Target,
+        /// The model that was asked last and has not begun; `None` where it has ended before the other is asked.
+        slow: Option<Target>,
         /// The model that is asked as well.
         to: Target,
     },

@@ -159,7 +159,8 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     }
     let certificate = certificate_advice(&lower, if breaks.is_some() { "proxy" } else { "gateway" });
     // Behind a proxy, it may be the proxy that refuses; where its own TLS fails, it is.
-    let handshake = refused_handshake(&lower).filter(|_| breaks.is_some() || client.proxy.is_none());
+    let handshake =
+        refused_handshake(&lower, error.is_connect()).filter(|_| breaks.is_some() || client.proxy.is_none());
     if let Some(wrong) = handshake.or_else(|| certificate.is_some().then(|| wrong_certificate(&lower))) {
         // The gateway would show the same certificate again, or refuse the same connection.
         failure.should_retry = Some(false);
@@ -190,8 +191,8 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
 }
 
 /// What a server wants of the connection that it does not get, by the cause in lower case. Such a failure says nothing of its
-/// certificate.
-fn refused_handshake(cause: &str) -> Option<&'static str> {
+/// certificate. That it wants a certificate may come after the connection is made; other alerts then say that it broke.
+fn refused_handshake(cause: &str, is_connect: bool) -> Option<&'static str> {
     let says = |word: &str| cause.contains(word);
     match () {
         () if says("alert: unrecognisedname") || says("alert: unrecognizedname") => {
@@ -214,7 +215,11 @@ fn refused_handshake(cause: &str) -> Option<&'static str> {
             Some("it has no way of TLS in common with llm")
         }
         // What is wrong within the server may pass.
-        () if says("received fatal alert: ") && !says("alert: internalerror") && !says("alert: closenotify") => {
+        () if is_connect
+            && says("received fatal alert: ")
+            && !says("alert: internalerror")
+            && !says("alert: closenotify") =>
+        {
             Some("it refuses the connection")
         }
         () => None,
@@ -237,7 +242,7 @@ fn wrong_certificate(cause: &str) -> &'static str {
 
 /// Whether a certificate is not trusted, by the cause in lower case.
 pub(super) fn is_about_certificate(cause: &str) -> bool {
-    cause.contains("certificate") && refused_handshake(cause).is_none()
+    cause.contains("certificate") && refused_handshake(cause, true).is_none()
 }
 
 /// Advice about a certificate that is not trusted; `None` where the cause, given in lower case, is another. `whose` is what

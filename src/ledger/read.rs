@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Result, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
-use super::row::{Amount, Answer, AttemptRow, Row, Sent, Times, Tokens};
+use super::row::{Amount, Answer, AttemptRow, Row, Sent, Times, Tokens, saved_more};
 use super::search;
 
 /// Which calls; everything that is given must fit.
@@ -291,7 +291,7 @@ fn decode(row: &rusqlite::Row<'_>, attempts: Vec<AttemptRow>) -> Result<Row> {
         output: number("output")?,
         reasoning: number("reasoning_tokens")?,
     };
-    let saves_more = tokens.input.is_none() || tokens.output.is_none();
+    let saves_more = saved_more(saved, tokens.input, tokens.output);
     Ok(Row {
         id: row.get("uuid")?,
         run: row.get("run_uuid")?,

@@ -353,6 +353,16 @@ impl Row {
     }
 }
 
+/// Whether a cached answer saved more than this amount of the ledger, which has its cost besides, of nothing, and not where the
+/// amount comes from. None is computed without the input, so that without it the gateway has reported an amount, which is exact.
+/// Where only the output is unknown, an amount may be reported as well: it is called a lower bound rather than another one exact.
+pub(super) fn saved_more(saved: Option<i64>, input: Option<u64>, output: Option<u64>) -> bool {
+    match saved {
+        Some(_) => input.is_some() && output.is_none(),
+        None => input.is_none() || output.is_none(),
+    }
+}
+
 impl From<Timing> for Times {
     fn from(timing: Timing) -> Self {
         Self {

@@ -184,7 +184,7 @@ pub(super) fn reason_to_stop(failure: &Failure, has_output: bool) -> Option<&'st
 }
 
 /// The failure of this choice. Where its request was never sent, the record names a model before it, so the message names its own.
-fn named(failure: Failure, choice: &Choice, call: &Call) -> Failure {
+pub(super) fn named(failure: Failure, choice: &Choice, call: &Call) -> Failure {
     let is_sent = !matches!(failure.kind, FailureKind::NoKey | FailureKind::Refused);
     if is_sent || choice.target == *call.target() {
         return failure;

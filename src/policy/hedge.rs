@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::fallback::{Fallback, Left, reason_to_stop};
+use super::fallback::{Fallback, Left, named, reason_to_stop};
 use crate::call::{Call, Choice, Event, Events, RunEvent, Service};
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
@@ -24,8 +24,8 @@ struct Candidate<'a> {
     is_running: bool,
     /// Whether a request of the candidate was ever sent.
     is_asked: bool,
-    /// What the user is told when the first request of the candidate is sent.
-    announcement: Option<Event>,
+    /// The choice that was slow to begin, so that this one is asked as well; `None` once the user was told of it.
+    slow: Option<&'a Choice>,
     /// Whether the candidate's result is the result of the call.
     is_chosen: bool,
     events: &'a Events,
@@ -61,14 +61,14 @@ impl<'a> Candidate<'a> {
             buffered: Vec::new(),
             is_running: false,
             is_asked: false,
-            announcement: None,
+            slow: None,
             is_chosen: false,
             events,
         }
     }
 
-    fn announced_by(mut self, event: Event) -> Self {
-        self.announcement = Some(event);
+    fn beside(mut self, slow: &'a Choice) -> Self {
+        self.slow = Some(slow);
         self
     }
 
@@ -83,18 +83,10 @@ impl<'a> Candidate<'a> {
                 return Poll::Ready(Next::Began(index));
             }
         }
-        if ended.is_pending() && self.is_asked && self.announcement.is_some() {
+        if ended.is_pending() && self.is_asked && self.slow.is_some() {
             return Poll::Ready(Next::Asked);
         }
         ended.map(|result| Next::Ended(index, result))
-    }
-
-    /// Tells the user of this candidate if its request is sent, and has not been announced.
-    async fn announce(&mut self) -> Result<(), Failure> {
-        match self.announcement.take_if(|_| self.is_asked) {
-            Some(event) => Ok(self.events.emit(event).await?),
-            None => Ok(()),
-        }
     }
 
     fn buffer(&mut self, events: Vec<RunEvent>) {
@@ -172,6 +164,53 @@ impl Drop for Candidate<'_> {
     }
 }
 
+/// The first failure that the user has to correct. It is the result only if no other candidate answers.
+struct ToCorrect<'a> {
+    failure: Failure,
+    /// Says that the model is not tried, where it was not asked and the failure is not the result.
+    untold: Option<Event>,
+    events: &'a Events,
+}
+
+impl ToCorrect<'_> {
+    /// The failure as the result of the call, which says all.
+    fn into_failure(mut self) -> Failure {
+        self.untold = None;
+        self.failure.clone()
+    }
+}
+
+/// The call may be dropped before it has a result. Then the user is told as well.
+impl Drop for ToCorrect<'_> {
+    fn drop(&mut self) {
+        let now = std::time::Instant::now();
+        self.events.keep_undelivered(self.untold.take().map(|event| self.events.event(now, event)));
+    }
+}
+
+/// Tells what another result hides.
+async fn tell(hidden: &mut Option<ToCorrect<'_>>) -> Result<(), Failure> {
+    let Some(hidden) = hidden else { return Ok(()) };
+    if let Some(event) = &hidden.untold {
+        hidden.events.emit(event.clone()).await?;
+    }
+    hidden.untold = None;
+    Ok(())
+}
+
+/// Tells the user of candidates whose requests are sent, and have not been announced.
+async fn announce(candidates: &mut [Candidate<'_>]) -> Result<(), Failure> {
+    for index in 0..candidates.len() {
+        let candidate = &mut candidates[index];
+        let Some(slow) = candidate.slow.take_if(|_| candidate.is_asked) else { continue };
+        let (events, to) = (candidate.events, candidate.choice.target.clone());
+        // It may have ended while this one waited for its turn.
+        let is_running = candidates.iter().any(|other| std::ptr::eq(other.choice, slow));
+        events.emit(Event::Hedge { slow: is_running.then(|| slow.target.clone()), to }).await?;
+    }
+    Ok(())
+}
+
 /// Does what [`Fallback`] does, and also asks the next choice if the choice that was asked last has not begun its answer after
 /// its `hedge` time.
 ///
@@ -188,27 +227,24 @@ pub(super) async fn race<S: Service>(
     let mut latest = call.choice();
     let mut candidates = vec![start(latest)];
     let mut hedge_at = hedge_time(latest);
-    // The first failure that the user has to correct. It is the result only if no other candidate answers.
-    let mut to_correct = None;
+    let mut to_correct: Option<ToCorrect<'_>> = None;
     loop {
         let next = next(&mut candidates, hedge_at).await;
-        for candidate in &mut candidates {
-            candidate.announce().await?;
-        }
+        announce(&mut candidates).await?;
         let (index, result) = match next {
             Next::Asked => continue,
             Next::HedgeDue => {
                 hedge_at = None;
                 if let Some(choice) = left.take() {
-                    let hedge = Event::Hedge { slow: latest.target.clone(), to: choice.target.clone() };
+                    candidates.push(start(choice).beside(latest));
                     latest = choice;
-                    candidates.push(start(latest).announced_by(hedge));
                     hedge_at = hedge_time(latest);
                 }
                 continue;
             }
             Next::Began(chosen) => {
                 let chosen = candidates.remove(chosen);
+                tell(&mut to_correct).await?;
                 discard_all(candidates).await?;
                 let choice = chosen.choice;
                 let result = chosen.finish().await;
@@ -223,19 +259,23 @@ pub(super) async fn race<S: Service>(
             // The other candidates continue, but no new one is started in place of this one.
             Err(failure) if !has_output && failure.kind != FailureKind::Interrupted && !candidates.is_empty() => {
                 ended.send_buffered().await?;
-                if !ended.is_asked {
-                    let message = ended.choice.target.not_tried(call.targets(), &failure.message);
-                    events.emit(Event::Notice { message }).await?;
+                let not_tried = Event::not_tried(call, &ended.choice.target, &failure.message);
+                let untold = (!ended.is_asked).then_some(not_tried);
+                let mut another = Some(ToCorrect { failure: named(failure, ended.choice, call), untold, events });
+                match &to_correct {
+                    Some(_) => tell(&mut another).await?,
+                    None => to_correct = another.take(),
                 }
                 latest = candidates.last().map_or(latest, |candidate| candidate.choice);
-                to_correct.get_or_insert(failure);
                 continue;
             }
             result => {
                 ended.is_chosen = true;
+                tell(&mut to_correct).await?;
                 discard_all(candidates).await?;
                 ended.send_buffered().await?;
-                return settled(fallback, ended.choice, result, left).await;
+                let result = settled(fallback, ended.choice, result, left).await;
+                return result.map_err(|failure| named(failure, ended.choice, call));
             }
         };
         ended.send_buffered().await?;
@@ -246,7 +286,7 @@ pub(super) async fn race<S: Service>(
             candidates.push(start(latest));
             hedge_at = hedge_time(latest);
         } else if candidates.is_empty() {
-            return Err(to_correct.unwrap_or(failure));
+            return Err(to_correct.map_or(failure, ToCorrect::into_failure));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The findings about each model at each gateway, kept in a file for each model below the data directory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -101,6 +102,12 @@ impl Findings {
     /// Why what is known of a model is not read, in a sentence, where somebody else could have put it there.
     pub fn refused(&self, model: &str) -> Option<String> {
         json_file::refused(&self.path(model))
+    }
+
+    /// Why what is known of models is not read, as [`Findings::refused`] says it, each sentence once.
+    pub fn all_refused(&self) -> BTreeSet<String> {
+        let Ok(files) = fs::read_dir(&self.dir) else { return BTreeSet::new() };
+        files.flatten().filter_map(|file| json_file::refused(&file.path())).collect()
     }
 
     fn path(&self, model: &str) -> PathBuf {

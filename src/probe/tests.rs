@@ -241,6 +241,31 @@ fn what_was_known_stays_where_a_new_finding_is_unknown() {
     assert_eq!(Findings::new(home.path(), "corp/x", "https://other/v1").of("a/b"), None, "another gateway now");
 }
 
+// L17
+#[cfg(unix)]
+#[test]
+fn findings_that_others_could_have_put_there_are_told_once_for_all_models() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let home = tempfile::tempdir().expect("a directory");
+    let kept = Findings::new(home.path(), "corp", "https://corp/v1");
+    assert_eq!(kept.all_refused().len(), 0, "there are none");
+    for model in ["a", "b", "c"] {
+        kept.keep(model, &BTreeMap::new(), None).expect("kept");
+    }
+    assert_eq!(kept.all_refused().len(), 0);
+    let permit = |place: &str, mode| {
+        let place = home.path().join("probes/corp").join(place);
+        std::fs::set_permissions(place, std::fs::Permissions::from_mode(mode)).expect("ours");
+    };
+    permit("", 0o777);
+    let told = kept.all_refused();
+    assert_eq!((told.len(), told.first()), (1, kept.refused("a").as_ref()));
+    permit("", 0o700);
+    permit("b.json", 0o666);
+    assert_eq!(kept.all_refused().first(), kept.refused("b").as_ref());
+}
+
 #[test]
 fn a_request_needs_what_it_cannot_be_answered_without() {
     let image = Part::Image(Image { source: ImageSource::Url("https://x/y.png".into()), detail: None });

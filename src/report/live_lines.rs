@@ -119,7 +119,10 @@ impl Rows for LiveLines {
                 call.restart(State::Retrying(event.at + *after));
                 call.tail = notice::short(cause);
             }
-            Event::Hedge { to, .. } => call.tail = format!("slow to begin, asking {} as well", self.names.of(to)),
+            Event::Hedge { slow, to } => {
+                let why = if slow.is_some() { "slow to begin, " } else { "" };
+                call.tail = format!("{why}asking {} as well", self.names.of(to));
+            }
             Event::Fallback { to, cause, .. } => {
                 call.restart(State::Waiting);
                 call.tail = format!("{}, trying {}", notice::short(cause), self.names.of(to));

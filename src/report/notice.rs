@@ -32,9 +32,10 @@ impl Names {
                 let how = instead.as_deref().unwrap_or("without it");
                 Some(format!("{} refuses {parameter}: asking again {how}", self.of(target)))
             }
-            Event::Hedge { slow, to } => {
+            Event::Hedge { slow: Some(slow), to } => {
                 Some(format!("{}: slow to begin, asking {} as well", self.of(slow), self.of(to)))
             }
+            Event::Hedge { slow: None, to } => Some(format!("asking {} as well", self.of(to))),
             Event::Fallback { from, to, cause } => {
                 Some(format!("{}: {}, trying {}", self.of(from), short(cause), self.of(to)))
             }
@@ -163,8 +164,10 @@ mod tests {
         assert_eq!(told(7, Event::SeveralGateways { model: "m".into() }), None);
         let fallback = told(0, Event::Fallback { from: target("one", "m"), to: target("two", "m"), cause: cause() });
         assert_eq!(fallback.as_deref(), Some("one::m: 429 rate limited, trying two::m"));
-        let hedge = told(0, Event::Hedge { slow: target("one", "m"), to: target("two", "m") });
+        let hedge = told(0, Event::Hedge { slow: Some(target("one", "m")), to: target("two", "m") });
         assert_eq!(hedge.as_deref(), Some("one::m: slow to begin, asking two::m as well"));
+        let late = told(0, Event::Hedge { slow: None, to: target("two", "m") });
+        assert_eq!(late.as_deref(), Some("asking two::m as well"));
         assert_eq!(told(0, retry()).as_deref(), Some("one::m: 429 rate limited, trying again in 1.0 s"));
         let other = told(0, Event::Fallback { from: target("one", "m"), to: target("two", "n"), cause: cause() });
         assert_eq!(other.as_deref(), Some("one::m: 429 rate limited, trying n"));

@@ -232,7 +232,8 @@ impl Preparation<'_> {
     ) -> Result<PreparedGateways, Error> {
         let chosen_key = options.key.as_deref();
         let (gateways, demo) = self.gateways(calls.iter().flat_map(Call::targets))?;
-        self.tell_refused_files(&gateways, &calls.iter().flat_map(Call::targets).map(by_name).collect());
+        self.tell_refused_lists(&gateways);
+        self.tell_refused_findings(calls.iter().flat_map(Call::targets).map(by_name).collect());
         let answers = self.answers(options, &gateways);
         let uncached = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
         let needed: BTreeSet<&str> = uncached.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
@@ -258,16 +259,16 @@ impl Preparation<'_> {
         let targets: Vec<Target> =
             names.iter().map(|name| Target { gateway: name.clone(), model: String::new() }).collect();
         let (gateways, demo) = self.gateways(&targets)?;
-        self.tell_refused_files(&gateways, &BTreeSet::new());
+        self.tell_refused_lists(&gateways);
+        gateways.keys().for_each(|name| self.tell_all_refused_findings(name));
         let answers = self.answers(&PrepareOptions::default(), &gateways);
         let used = before.map(|before| before.used_keys.clone()).unwrap_or_default();
         let clients = self.clients(gateways.values(), None, used);
         Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited: true }, before))
     }
 
-    /// Says which lists of models, with their prices, and which findings about these models are not read, because others could have
-    /// put them there.
-    fn tell_refused_files(&self, gateways: &BTreeMap<String, Gateway>, targets: &BTreeSet<(&str, &str)>) {
+    /// Says which lists of models, with their prices, are not read, because others could have put them there.
+    fn tell_refused_lists(&self, gateways: &BTreeMap<String, Gateway>) {
         let cache = self.settings.dirs.cache.as_deref();
         for gateway in gateways.values() {
             if let Some(why) = cache.and_then(|cache| catalog::refused(gateway, cache)) {
@@ -275,11 +276,22 @@ impl Preparation<'_> {
                 self.notices.notice(&format!("the list of models of {name}, with its prices, is not read: {why}"));
             }
         }
+    }
+
+    /// Says which findings about these models are not read, for the same reason.
+    fn tell_refused_findings(&self, targets: BTreeSet<(&str, &str)>) {
         for (gateway, model) in targets {
             let found = probed::findings(self.settings, gateway);
             if let Some(why) = found.and_then(|found| found.refused(model)) {
                 self.notices.notice(&format!("what `llm probe` found about {model} is not read: {why}"));
             }
+        }
+    }
+
+    /// Says that findings about models of this gateway are not read, where it is not known which of them will be asked.
+    fn tell_all_refused_findings(&self, gateway: &str) {
+        for why in probed::findings(self.settings, gateway).iter().flat_map(|found| found.all_refused()) {
+            self.notices.notice(&format!("what `llm probe` found about models of {gateway} is not read: {why}"));
         }
     }
 

@@ -236,6 +236,19 @@ fn a_store_that_cannot_be_written_is_no_spent_budget() {
     assert_eq!(server.ask(&limited, "m").status, 200);
 }
 
+// L17
+#[cfg(unix)]
+#[test]
+fn a_server_says_which_findings_it_does_not_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let finding = home.file("data/probes/up/m.json", "{}");
+    std::fs::set_permissions(finding, std::fs::Permissions::from_mode(0o666)).expect("ours");
+    let server = Server::start(&home, &[]);
+    server.running.await_stderr("what `llm probe` found about models of up is not read: ");
+}
+
 /// Nothing is written where every user could put another file.
 #[cfg(unix)]
 #[test]

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::judging::Judgement;
-use super::plan::BatchPlan;
+use super::plan::{BatchPlan, PlannedWork};
 use crate::batch::line::{self, Ended, FellBack, RowPart, Scored, WorthPart};
 use crate::batch::{RowHash, RowInfo};
 use crate::error::Error;
@@ -16,11 +16,18 @@ pub(super) struct LineMaker<'a> {
     job: &'a str,
     plan: RowHash,
     scorers: &'a [Weighted],
+    work: &'a PlannedWork,
 }
 
 impl<'a> LineMaker<'a> {
     pub(super) fn new(plan: &'a BatchPlan, job: &'a str) -> Self {
-        Self { job, plan: plan.hash(), scorers: &plan.scorers }
+        Self { job, plan: plan.hash(), scorers: &plan.scorers, work: &plan.work }
+    }
+
+    /// What the record of a call says of another model than the one that was asked first. The names of models are the same whether
+    /// the call has just ended or the ledger has it.
+    pub(super) fn fell_back(&self, record: &Record) -> Option<FellBack> {
+        FellBack::of(record, self.work.targets())
     }
 
     /// The line of a record, and its figures. Of what led to it, `fallbacks` came from other models than were asked first.

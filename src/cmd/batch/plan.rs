@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::rows::{self, RawRow};
 use crate::batch::{Cook, Done, Recipe, RowFormat, RowHash, Rows, Selection};
+use crate::call::Target;
 use crate::cli::{BatchRunArgs, InputFormat};
 use crate::cmd::Context;
 use crate::cmd::request::{self, key_value, prepare_base};
@@ -43,6 +44,7 @@ pub(super) struct BatchPlan {
 }
 
 /// Who answers a row.
+#[derive(Debug)]
 pub(super) enum PlannedWork {
     Models(Vec<NamedRoute>),
     /// The steps of a pipeline, and the model of each.
@@ -56,6 +58,12 @@ impl PlannedWork {
             Self::Models(_) => 1,
             Self::Pipeline(steps, _) => steps.len(),
         }
+    }
+
+    /// Every model that may answer.
+    pub(super) fn targets(&self) -> impl Iterator<Item = &Target> {
+        let (Self::Models(routes) | Self::Pipeline(_, routes)) = self;
+        routes.iter().flat_map(|named| named.route.targets())
     }
 }
 

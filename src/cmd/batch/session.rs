@@ -9,7 +9,6 @@ use super::jobs::unreadable;
 use super::lines::LineMaker;
 use super::plan::BatchPlan;
 use super::short_id;
-use crate::batch::line::FellBack;
 use crate::batch::output::State;
 use crate::batch::{Cook, Done, OutputError, OutputFile, Repaired, Tally};
 use crate::cli::{BatchRunArgs, Via};
@@ -305,7 +304,7 @@ impl Session {
             for (place, call) in calls {
                 let Ok(kept) = jobs::answer(store, call) else { continue };
                 let record = kept.into_record();
-                let fallbacks = Vec::from_iter(FellBack::of(&record, []));
+                let fallbacks = Vec::from_iter(lines.fell_back(&record));
                 let (line, ended) = lines.line(&info, &record, None, &fallbacks)?;
                 let target = output.path().display().to_string();
                 let written = output.append(&line, (info.number, place));

@@ -135,7 +135,7 @@ impl Reporter for BatchView<'_> {
         let whole = {
             let mut open = self.open.borrow_mut();
             let Some(row) = open.get_mut(&slot) else { return Ok(()) };
-            let fell_back = FellBack::of(&record, call.told_apart()).filter(|_| call.role != Role::Judge);
+            let fell_back = self.lines.fell_back(&record).filter(|_| call.role != Role::Judge);
             // A row counts once, whatever number of its steps fell back alike.
             let is_known = |old: &FellBack| fell_back.as_ref().is_some_and(|new| old.is_like(new));
             if !row.fallbacks.iter().any(is_known) {

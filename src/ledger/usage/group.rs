@@ -1,5 +1,6 @@
 //! The sums of some calls, and how they grow.
 
+use crate::ledger::row::saved_more;
 use crate::money::Usd;
 use crate::record::TotalCost;
 
@@ -35,7 +36,7 @@ pub struct Group {
     pub retry_cost: Usd,
     /// What reading the provider's cache saved, and llm's own, as far as it is known.
     pub saved: Usd,
-    /// How many answers of llm's own cache do not tell all of their tokens, so that they saved more than is known.
+    /// How many answers of llm's own cache saved more than is known, because they do not tell all of their tokens.
     pub saved_unknown: u64,
     /// Times until the first token, of complete answers that did not come from llm's own cache.
     pub first_token: Option<Percentiles>,
@@ -142,7 +143,7 @@ pub(super) struct Figures {
     pub(super) cost: Option<i64>,
     pub(super) computed: bool,
     pub(super) retry_cost: i64,
-    pub(super) saved: i64,
+    pub(super) saved: Option<i64>,
     pub(super) first_token: Option<u32>,
     pub(super) total: Option<u32>,
 }
@@ -162,8 +163,8 @@ impl Growing {
             group.output.add(call.output);
         }
         group.retry_cost += Usd::from_picos(call.retry_cost);
-        group.saved += Usd::from_picos(call.saved);
-        group.saved_unknown += u64::from(call.cached && (call.input.is_none() || call.output.is_none()));
+        group.saved += Usd::from_picos(call.saved.unwrap_or(0));
+        group.saved_unknown += u64::from(call.cached && saved_more(call.saved, call.input, call.output));
         match call.cost {
             Some(picos) => {
                 *group.cost.usd.get_or_insert(Usd::ZERO) += Usd::from_picos(picos);

@@ -183,7 +183,7 @@ impl Reader {
             cost: row.get(13)?,
             computed: id(row, 14)? != self.reported,
             retry_cost: row.get::<_, Option<i64>>(15)?.unwrap_or(0),
-            saved: row.get::<_, Option<i64>>(16)?.unwrap_or(0),
+            saved: row.get(16)?,
             first_token: micros(17)?,
             total: micros(18)?,
         })

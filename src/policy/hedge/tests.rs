@@ -149,6 +149,75 @@ async fn a_model_is_announced_when_its_request_is_sent_and_otherwise_is_said_not
     assert_eq!(said(&["b"]).await, ["b is not tried: it may not be used"]);
 }
 
+/// What the user is told of models that are asked, in order.
+fn told(events: &[RunEvent]) -> Vec<String> {
+    let told = events.iter().filter_map(|event| match &event.event {
+        Event::Hedge { slow, to } => Some(match slow {
+            Some(slow) => format!("{} is slow, asking {}", slow.model, to.model),
+            None => format!("asking {}", to.model),
+        }),
+        Event::Fallback { from, to, .. } => Some(format!("{} failed, asking {}", from.model, to.model)),
+        other => other.message().map(str::to_owned),
+    });
+    told.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_not_tried_is_named_with_its_gateway_and_told_once() {
+    let other = |model: &str| crate::call::Target { gateway: "h".into(), model: model.into() };
+    let call = Call { beside: [other("b")].into(), ..quick(&["a", "b"]) };
+    let calls = async |a: Reply, limit| {
+        let gateway = Canned::new([("a", vec![a.after(2_000)])]);
+        let service = Fallback::new(Refusing(gateway, &["b"]), Box::new(|_| None));
+        let (result, events) = run_for(&service, &call, limit).await;
+        (result, told(&events))
+    };
+    let told = ["g::b is not tried: it may not be used"];
+    let (answered, said) = calls(Reply::answer(), Duration::MAX).await;
+    assert_eq!((answered, &*said), (Some(Ok(())), &told.map(str::to_owned)[..]));
+    // If none answers, it is the error of the call.
+    let (failed, said) = calls(Reply::status(500), Duration::MAX).await;
+    let failed = failed.expect("it ended").expect_err("none answered");
+    assert_eq!((&*failed.message, failed.kind), ("g::b: it may not be used", FailureKind::Refused));
+    assert!(said.is_empty(), "{said:?}");
+    // A failure that has to be corrected as well, or the end of the time.
+    let (failed, said) = calls(Reply::kind(FailureKind::Truncated), Duration::MAX).await;
+    assert_eq!(
+        (failed.expect("it ended").expect_err("cut").kind, &*said),
+        (FailureKind::Truncated, &told.map(str::to_owned)[..])
+    );
+    let (stopped, said) = calls(Reply::answer(), Duration::from_millis(1_500)).await;
+    assert_eq!((stopped, &*said), (None, &told.map(str::to_owned)[..]));
+}
+
+/// Lets this model wait for its turn before its request is sent.
+struct Late(Arc<Canned>, &'static str, Duration);
+
+impl Service for Late {
+    async fn call(&self, call: &Call, events: &Events) -> Result<(), Failure> {
+        if call.target().model == self.1 {
+            tokio::time::sleep(self.2).await;
+        }
+        self.0.call(call, events).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_has_ended_is_not_called_slow_when_another_gets_its_turn() {
+    let said = async |a: Reply| {
+        let slow = || vec![Reply::answer().after(2_000)];
+        let gateway = Canned::new([("a", vec![a]), ("b", slow()), ("c", slow())]);
+        let service = Fallback::new(Late(gateway, "b", Duration::from_millis(500)), Box::new(|_| None));
+        let mut call = quick(&["a", "b", "c"]);
+        call.choices[1].hedge = None;
+        let (result, events) = run(&service, &call).await;
+        assert_eq!(result, Ok(()));
+        told(&events)
+    };
+    assert_eq!(said(Reply::answer().after(9_000)).await, ["a is slow, asking b"]);
+    assert_eq!(said(Reply::status(500).after(1_000)).await, ["a failed, asking c", "asking b"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn if_all_fail_the_last_failure_is_the_result() {
     let gateway = Canned::new([("a", vec![Reply::status(500).after(5_000)]), ("b", vec![Reply::status(503)])]);

@@ -29,7 +29,7 @@ fn costing(cost: Option<i64>) -> Figures {
         cost,
         computed: false,
         retry_cost: 0,
-        saved: 0,
+        saved: None,
         first_token: None,
         total: None,
     }
@@ -79,12 +79,17 @@ fn short_calls_are_those_whose_own_cost_is_known() {
 #[test]
 fn what_a_cached_answer_saved_is_a_lower_bound_where_its_tokens_are_not_known() {
     let mut growing = Growing::default();
-    let cached = || Figures { cached: true, saved: 7, ..costing(Some(0)) };
+    let cached = || Figures { cached: true, saved: Some(7), ..costing(Some(0)) };
     growing.add(&cached());
     growing.add(&Figures { output: None, ..cached() });
     growing.add(&Figures { output: None, ..costing(None) });
+    // Without the input, no amount can be computed: the gateway has reported it.
+    growing.add(&Figures { input: None, output: None, ..cached() });
     let group = growing.done();
-    assert_eq!((group.saved.picos(), group.saved_unknown), (14, 1));
+    assert_eq!((group.saved.picos(), group.saved_unknown), (21, 1));
+    growing = Growing::default();
+    growing.add(&Figures { input: None, output: None, saved: None, ..cached() });
+    assert_eq!(growing.done().saved_unknown, 1);
 }
 
 #[test]
