@@ -188,6 +188,7 @@ fn a_machine_without_certificates_is_told_what_to_install() {
         .exits(7)
         .prints("")
         .says("ca-certificates")
+        .says("SSL_CERT_FILE names /nonexistent: is it there")
         .never_says("trying again");
 }
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 /// Fields with which some gateway asks another model than `model` says, or sends the request elsewhere. Budgets, allow-lists and
 /// prices go by the one model that is known, so nobody may set them: OpenRouter has the first two, Azure and old clients of OpenAI
-/// the next four, LiteLLM and its like those after them, Portkey and Google the last.
-const OTHER_MODELS: [&str; 25] = [
+/// the next four, LiteLLM and its like those after them, among them a prompt of its own that has a model, Portkey and Google the last.
+const OTHER_MODELS: [&str; 26] = [
     "models",
     "preset",
     "deployment_id",
@@ -22,6 +22,7 @@ const OTHER_MODELS: [&str; 25] = [
     "context_window_fallback_dict",
     "model_list",
     "user_config",
+    "prompt_id",
     "api_base",
     "base_url",
     "extra_body",
@@ -104,6 +105,7 @@ mod tests {
             "user_config",
             "apiBase",
             "preset",
+            "prompt_id",
             "deploymentId",
             "Engine",
             "fallback",

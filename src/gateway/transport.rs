@@ -64,11 +64,19 @@ pub(super) fn client(
     } else {
         builder = builder.tls_certs_only(Vec::new());
     }
-    builder.build().map_err(|error| {
-        Failure::new(FailureKind::Network, "TLS cannot be set up")
-            .with_cause(chain(&error))
-            .with_advice("are the system's certificates installed (package ca-certificates)? ca_file names others")
-    })
+    builder.build().map_err(|error| no_tls(&error, env))
+}
+
+/// The failure of a client that could not be built, mostly because no authority is found.
+fn no_tls(error: &reqwest::Error, env: &config::Env) -> Failure {
+    let advice = match ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().find_map(|name| Some((name, env.get(name)?))) {
+        Some((name, path)) => format!(
+            "{name} names {path}: is it there, and does it hold certificates as PEM? Without it, those of the system are used \
+             (package ca-certificates)"
+        ),
+        None => "are the system's certificates installed (package ca-certificates)? ca_file names others".to_owned(),
+    };
+    Failure::new(FailureKind::Network, "TLS cannot be set up").with_cause(chain(error)).with_advice(advice)
 }
 
 /// Checks the file of authorities that the environment names, and those in its directories, which are read as wholes.
@@ -124,9 +132,7 @@ pub(super) fn plain_client(url: &Url, limit: Duration, env: &config::Env) -> Res
     } else {
         builder.tls_certs_only(Vec::new())
     };
-    builder
-        .build()
-        .map_err(|error| Failure::new(FailureKind::Network, "TLS cannot be set up").with_cause(chain(&error)))
+    builder.build().map_err(|error| no_tls(&error, env))
 }
 
 /// Whether a request got no answer because its connection ended. Where the server reset only the request and kept the
@@ -158,9 +164,8 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         failure.message = format!("{} through {proxy}", failure.message);
     }
     let certificate = certificate_advice(&lower, if breaks.is_some() { "proxy" } else { "gateway" });
-    // Behind a proxy, it may be the proxy that refuses; where its own TLS fails, it is.
-    let handshake =
-        refused_handshake(&lower, error.is_connect()).filter(|_| breaks.is_some() || client.proxy.is_none());
+    // A proxy that makes a tunnel takes no part in the TLS within it.
+    let handshake = refused_handshake(&lower, error.is_connect());
     if let Some(wrong) = handshake.or_else(|| certificate.is_some().then(|| wrong_certificate(&lower))) {
         // The gateway would show the same certificate again, or refuse the same connection.
         failure.should_retry = Some(false);
