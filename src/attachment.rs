@@ -155,8 +155,8 @@ pub fn directory(path: &Path, is_private: &dyn Fn(&Path) -> bool) -> Result<Dire
     wrong.map_or(Ok(directory), Err)
 }
 
-/// The largest file of names to leave out that is read, in bytes.
-const LARGEST_EXCLUSIONS: u64 = 1 << 20;
+/// The largest file of names to leave out that is read, in bytes. What is made of a pattern takes hundreds of times its memory.
+const LARGEST_EXCLUSIONS: u64 = 256 << 10;
 
 /// Checks the files that say what of a directory is left out. They are read as wholes, so that they must not be endless.
 fn check_exclusions(directory: &Path) -> Result<(), Error> {

@@ -76,7 +76,15 @@ fn help_that_cannot_be_written_is_74_too() {
 fn streams_that_are_closed_do_no_harm() {
     let gateway = hello();
     let home = Home::with(&gateway);
-    for (closed, code) in [(">&-", 74), ("2>&-", 0), ("<&- >&- 2>&-", 74), (">&- --out answer.txt", 0)] {
+    let to_stdout = if cfg!(target_os = "linux") { ">&- --out /dev/stdout" } else { ">&-" };
+    for (closed, code) in [
+        (">&-", 74),
+        ("2>&-", 0),
+        ("<&- >&- 2>&-", 74),
+        (">&- --out answer.txt", 0),
+        (to_stdout, 74),
+        ("--out /dev/null", 0),
+    ] {
         let outcome = home.shell(&format!("\"$llm\" ask hi {closed}; echo \"status $?\"")).output();
         assert!(outcome.stdout().ends_with(&format!("status {code}\n")), "{closed}\n{outcome}");
         outcome.never_says("panicked");

@@ -228,9 +228,11 @@ pub(super) fn check<'a>(
                 return Err(Error::config(message(format!("no gateway is called `{gateway}`"))));
             }
         }
-        let has_nameless_tag = tag.keys().any(String::is_empty);
-        if [key.as_deref(), model, task.as_deref()].contains(&Some("")) || has_nameless_tag {
+        if [key.as_deref(), model, task.as_deref()].contains(&Some("")) || tag.contains_key("") {
             return Err(Error::config(message("a part of its `match` is empty, so it limits no call".into())));
+        }
+        if let Some(name) = tag.keys().find(|name| name.contains('=')) {
+            return Err(Error::config(message(format!("no tag can be called `{}`", name.escape_debug()))));
         }
         if let Some(key) = key.as_deref().filter(|key| !is_possible_key(key)) {
             return Err(Error::config(message(format!("no key can be called `{}`", key.escape_debug()))));
@@ -372,6 +374,7 @@ mod tests {
             ("model = \"corp::\"", "a part of its `match` is empty"),
             ("key = \"\"", "a part of its `match` is empty"),
             ("tag = { \"\" = \"bot\" }", "a part of its `match` is empty"),
+            ("tag = { \"a=b\" = \"bot\" }", "no tag can be called `a=b`"),
             ("task = \"codign\"", "there is no task `codign`"),
         ] {
             let error = of(bad).expect_err(bad).to_string();

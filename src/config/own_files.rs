@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Settings;
 
 /// The names of such files in the data directory, or with what they begin.
-const NAMES: [&str; 5] = ["keys.toml", "ledger", "chat_history", "calls-", "refused-"];
+const NAMES: [&str; 6] = ["keys.", "ledger", "chat_history", "calls-", "shared-calls-", "refused-"];
 
 impl Settings {
     /// Whether this is a file of `llm` itself, or would be if it were there, wherever the path leads.
@@ -48,9 +48,14 @@ mod tests {
         #[cfg(unix)]
         std::os::unix::fs::symlink(data.join("keys.toml"), dir.path().join("harmless.txt")).expect("linked");
         let own = |name: &str| settings.is_own_file(&dir.path().join(name));
-        for name in
-            ["config.toml", "data/keys.toml", "data/ledger.db", "data/ledger.db-wal", "data/../data/chat_history"]
-        {
+        for name in [
+            "config.toml",
+            "data/keys.toml",
+            "data/ledger.db",
+            "data/ledger.db-wal",
+            "data/../data/chat_history",
+            "data/shared-calls-1.jsonl",
+        ] {
             assert!(own(name), "{name}");
         }
         assert_eq!(own("harmless.txt"), cfg!(unix));

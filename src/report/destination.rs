@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
-use super::device::Device;
+use super::device::{self, Device};
 use super::term::{Output, Text, check_stdout, print};
 use crate::error::{Error, Failure, FailureKind};
 
@@ -60,6 +60,9 @@ impl Destination {
             check_stdout()?;
             return Ok(Self { file: None, output: stdout, unwritten });
         };
+        if device::is_stdout(path) {
+            check_stdout()?;
+        }
         let (path, target) = target(path, limit).map_err(|source| match source.kind() {
             io::ErrorKind::TimedOut => no_reader(path),
             _ => cannot_write(path, source),

@@ -35,6 +35,33 @@ impl WriteAll for Ending {
     }
 }
 
+/// Whether the path leads to standard output, as `/dev/stdout` and `/dev/fd/1` do.
+#[cfg(target_os = "linux")]
+pub(super) fn is_stdout(path: &Path) -> bool {
+    /// Systems follow no more links.
+    const MOST_LINKS: usize = 40;
+    let Ok(descriptors) = Path::new("/proc/self/fd").canonicalize() else { return false };
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let (Ok(directory), Some(name)) = (parent.canonicalize(), path.file_name()) else { return false };
+        if directory == descriptors {
+            return name == "1";
+        }
+        match std::fs::read_link(directory.join(name)) {
+            Ok(target) => path = directory.join(target),
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+/// Elsewhere such paths are files of their own, which cannot be opened where the descriptor is closed.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_stdout(_: &Path) -> bool {
+    false
+}
+
 /// The devices of this process, which opens one or a few of them.
 static DEVICES: Mutex<Vec<&'static Device>> = Mutex::new(Vec::new());
 

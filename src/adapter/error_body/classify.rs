@@ -34,7 +34,7 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
         return FailureKind::ContentFilter;
     }
     if is(&["insufficient_quota", "billing_error", "insufficient_credits"])
-        || status == Some(403) && says(&["limit exceeded", "budget"])
+        || status == Some(403) && says(&["limit exceeded", "budget", "额度已用尽", "额度不足", "余额不足"])
         || status.is_none_or(|status| status == 400 || status == 429)
             && says(&["budget has been exceeded", "budgetexceedederror"])
     {

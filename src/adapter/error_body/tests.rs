@@ -150,6 +150,7 @@ fn the_words_of_the_body_tell_more_than_the_status() {
         ),
         (403, r#"{"error":{"code":403,"message":"Key limit exceeded"}}"#, Credits),
         (403, r#"{"error":{"code":403,"message":"forbidden"}}"#, Auth),
+        (403, r#"{"error":{"message":"该令牌额度已用尽","code":"pre_consume_token_quota_failed"}}"#, Credits),
         (
             400,
             r#"{"error":{"message":"/chat/completions: Invalid model name passed in model=x","code":"400"}}"#,
