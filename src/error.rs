@@ -437,6 +437,7 @@ impl Failure {
         let hint = match self.kind {
             FailureKind::Auth => "the gateway refused the key: `llm key test` checks it, `llm key set` replaces it",
             FailureKind::NotFound => "`llm models` lists what the gateway offers; `llm doctor` checks its base URL",
+            FailureKind::RateLimited if self.should_retry == Some(false) => "wait a while before the next try",
             FailureKind::RateLimited => "wait a moment, or allow more tries with --retries",
             FailureKind::Timeout => "--timeout sets how long a call may take",
             FailureKind::Network => "`llm doctor` shows whether the gateway can be reached",
@@ -464,6 +465,15 @@ impl Serialize for Failure {
 mod tests {
     use super::*;
     use rustix::io::Errno;
+
+    #[test]
+    fn more_tries_are_no_advice_where_the_gateway_wants_none() {
+        let limited = |should_retry| Failure { should_retry, ..Failure::new(FailureKind::RateLimited, "slow") };
+        for (should_retry, names_retries) in [(None, true), (Some(true), true), (Some(false), false)] {
+            let hint = limited(should_retry).hint().expect("a hint");
+            assert_eq!(hint.contains("--retries"), names_retries, "{hint}");
+        }
+    }
 
     #[test]
     fn a_file_is_no_mistake_of_the_user_where_the_system_has_too_little() {
