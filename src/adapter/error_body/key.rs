@@ -1,6 +1,6 @@
 //! Whether a message says that the key is wrong or missing. Every gateway has words of its own for that.
 
-/// A message that is about the key says so after no more than so many bytes.
+/// A message that is about the key says so after no more than so many characters.
 const FAR: usize = 40;
 
 /// As many words may stand before a clause that is about the key: `Error code: 401: …`.
@@ -105,7 +105,7 @@ fn closing_of(quote: char) -> Option<char> {
 }
 
 fn complains(message: &str) -> bool {
-    PHRASES.iter().any(|phrase| message.find(phrase).is_some_and(|at| at <= FAR))
+    PHRASES.iter().any(|phrase| message.find(phrase).is_some_and(|at| message[..at].chars().count() <= FAR))
         // What a longer clause before it says is what the message is about: `Failed to download image: …`.
         || clauses(message)
             .scan(true, |is_open, clause| {
@@ -402,7 +402,7 @@ const OTHER_SUBJECTS: [&str; 18] = [
 ];
 
 /// What gateways say of a key in words that no rule finds, in small letters, with a space for each `-` and `_`.
-const PHRASES: [&str; 21] = [
+const PHRASES: [&str; 23] = [
     "authentication error",
     "authentication fail",
     "api key must be given",
@@ -425,4 +425,6 @@ const PHRASES: [&str; 21] = [
     "密钥无效",
     "api key 无效",
     "鉴权失败",
+    "无法进行身份验证",
+    "身份验证失败",
 ];

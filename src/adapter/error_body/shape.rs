@@ -169,12 +169,14 @@ fn several(errors: &Value) -> Option<String> {
 
 /// The message of an object, under the first of its known names.
 fn message(object: &Value) -> Option<String> {
-    const NAMES: [&str; 10] = [
+    const NAMES: [&str; 12] = [
         "message",
         "msg",
         "detail",
         "error_description",
         "error_msg",
+        "errorMessage",
+        "error_message",
         "status_msg",
         "faultstring",
         "err",

@@ -108,6 +108,8 @@ fn the_words_of_the_body_tell_more_than_the_status() {
         (400, r#"{"detail":"Unauthorized"}"#, Auth),
         (400, r#"{"error":{"message":"no","type":"incorrect_api_key_error"}}"#, Auth),
         (400, r#"{"error":{"message":"no","type":"Missing Credentials"}}"#, Auth),
+        (400, r#"{"errorCode":"BXNIM0415E","errorMessage":"Provided API key could not be found."}"#, Auth),
+        (400, r#"{"code":1001,"msg":"Header中未收到Authentication参数，无法进行身份验证"}"#, Auth),
         (400, r#"{"errors":[{"code":"authentication_token_not_valid","message":"no"}]}"#, Auth),
         (400, r#"{"errors":[{"code":"no","message":"no"}],"status_code":401}"#, Auth),
         (400, r#"{"error":{"message":"no","code":"authentication_required"}}"#, Auth),
