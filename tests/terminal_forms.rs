@@ -33,11 +33,14 @@ fn gateway() -> Gateway {
 
 /// A home with hostile names in its config, its ledger and its cache.
 fn home(gateway: &Gateway) -> Home {
-    let name = |prefix: &str| {
+    let quoted = |prefix: &str, text: &str| {
         // Every character by its number, which is what TOML wants of some of them.
-        let escaped: String = EVIL.chars().map(|c| format!("\\U{:08X}", u32::from(c))).collect();
+        let escaped: String = text.chars().map(|c| format!("\\U{:08X}", u32::from(c))).collect();
         format!("\"{prefix}{escaped}\"")
     };
+    let name = |prefix: &str| quoted(prefix, EVIL);
+    // No tag has a name with this sign.
+    let tag_name = quoted("", &EVIL.replace('=', ""));
     let (evil, alias, task, set, price) = (name(""), name("alias"), name("task"), name("set"), name("price"));
     let home = Home::with(gateway).config(&format!(
         r#"
@@ -55,7 +58,7 @@ k = ["*"]
 [[budget]]
 limit = 100
 per = "day"
-match = {{ tag.{evil} = {evil} }}
+match = {{ tag.{tag_name} = {evil} }}
 [gateway.evil]
 base_url = "http://127.0.0.1:9/v1"
 key_env = ["EVIL_KEY"]

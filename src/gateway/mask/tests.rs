@@ -200,6 +200,29 @@ fn each_long_part_of_a_secret_header_is_a_secret() {
 }
 
 #[test]
+fn a_scheme_is_one_short_word_or_that_of_a_signature() {
+    for (value, secret) in [
+        ("Bearer abc", "abc"),
+        ("abcdefghijk rest", "rest"),
+        ("abcdefghijkl rest", "abcdefghijkl rest"),
+        ("k3y rest", "k3y rest"),
+        ("AWS4-HMAC-SHA256 Credential=x", "Credential=x"),
+        ("alone", "alone"),
+    ] {
+        assert_eq!(without_scheme(value), secret);
+    }
+}
+
+#[test]
+fn a_text_is_cut_only_where_it_is_too_long() {
+    for (text, most, left) in [("abc", 3, "abc"), ("abcd", 3, "abc…"), ("aéb", 2, "a…"), ("", 0, "")] {
+        let mut text = text.to_owned();
+        cut(&mut text, most);
+        assert_eq!(text, left);
+    }
+}
+
+#[test]
 fn the_password_of_basic_is_a_secret_by_itself() {
     let value = format!("Basic {}", STANDARD_NO_PAD.encode("user:a-long-password"));
     let headers = std::collections::BTreeMap::from([("Authorization".to_owned(), value)]);
