@@ -339,10 +339,7 @@ impl Progress {
             }
             // Some gateways repeat the finish reason; others correct it. What was cut is not whole again.
             StreamEvent::Finish(reason) if self.finish.as_ref() == Some(reason) => return false,
-            StreamEvent::Finish(_)
-                if is_whole(event)
-                    && matches!(self.finish, Some(FinishReason::Length | FinishReason::ContentFilter)) =>
-            {
+            StreamEvent::Finish(_) if is_whole(event) && self.finish.as_ref().is_some_and(verdict::is_for_good) => {
                 return false;
             }
             StreamEvent::Finish(reason) => self.finish = Some(reason.clone()),
@@ -478,10 +475,12 @@ mod tests {
 
     #[test]
     fn what_was_cut_is_not_whole_again_and_unknown_words_after_whole_calls_are_no_failure() {
-        for later in ["stop", "function_called"] {
-            let cut = [TEXT, &FINISH.replace("stop", "length"), &FINISH.replace("stop", later)].concat();
-            let failure = stream(&cut).0.end(&mut Vec::new()).expect_err(later);
-            assert!(failure.message.contains("token limit"), "{failure:?}");
+        for (first, said) in [("length", "token limit"), ("error", "error")] {
+            for later in ["stop", "function_called"] {
+                let cut = [TEXT, &FINISH.replace("stop", first), &FINISH.replace("stop", later)].concat();
+                let failure = stream(&cut).0.end(&mut Vec::new()).expect_err(later);
+                assert!(failure.message.contains(said), "{failure:?}");
+            }
         }
         let call = TEXT.replace(
             r#""content":"a""#,

@@ -39,7 +39,7 @@ pub fn complete(finish: Option<&FinishReason>, calls: Calls) -> Result<(), Failu
         // A word that nobody knows, after calls that are whole, means no failure.
         Some(FinishReason::Other(reason)) if calls == Calls::Whole && !sounds_cut(reason) => Ok(()),
         Some(FinishReason::Other(reason)) => {
-            if calls == Calls::Nothing && reason.eq_ignore_ascii_case("error") {
+            if calls == Calls::Nothing && is_error(reason) {
                 return Err(Failure::new(FailureKind::ServerError, MODEL_FAILED));
             }
             let reason = on_one_line(reason);
@@ -62,6 +62,20 @@ pub(super) fn sounds_whole(finish: &FinishReason) -> bool {
         FinishReason::Other(reason) => !sounds_cut(reason),
         FinishReason::Length | FinishReason::ContentFilter => false,
     }
+}
+
+/// Whether an answer that has ended for this reason is not whole, whatever the gateway says later.
+pub(super) fn is_for_good(finish: &FinishReason) -> bool {
+    match finish {
+        FinishReason::Length | FinishReason::ContentFilter => true,
+        FinishReason::Other(reason) => is_error(reason),
+        FinishReason::Stop | FinishReason::ToolCalls => false,
+    }
+}
+
+/// Whether a finish reason says that the model failed, and no more.
+fn is_error(reason: &str) -> bool {
+    reason.eq_ignore_ascii_case("error")
 }
 
 /// Whether a finish reason that is not known sounds as if something were missing.

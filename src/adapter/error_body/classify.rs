@@ -67,8 +67,9 @@ fn refuses_key(status: Option<u16>, said: &Said) -> bool {
 fn has_key_code(status: Option<u16>, said: &Said) -> bool {
     /// Those that say so with any status. LiteLLM without a database knows its master key alone, and gives the last reason for every
     /// other key.
-    const CODES: [&str; 16] = [
+    const CODES: [&str; 17] = [
         "apikeyinvalid",
+        "apikeyrequired",
         "authenticationerror",
         "authenticationfailed",
         "authenticationfailure",
@@ -97,7 +98,9 @@ fn has_key_code(status: Option<u16>, said: &Said) -> bool {
         "credential",
         "jwt",
     ];
-    const COMPLAINTS: [&str; 14] = [
+    const COMPLAINTS: [&str; 16] = [
+        "bad",
+        "blocked",
         "disabled",
         "expired",
         "inactive",

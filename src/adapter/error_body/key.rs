@@ -21,8 +21,9 @@ pub(super) fn is_refused_by(message: &str) -> bool {
         return false;
     }
     let lower = message.to_lowercase();
-    let message = plain(&lower);
-    is_whole(&message) || names_header(&message) || complains(&plain(&outside_of_quotes(&lower)))
+    let lower = lower.strip_prefix("error: ").unwrap_or(&lower);
+    let message = plain(lower);
+    is_whole(&message) || names_header(&message) || complains(&plain(&outside_of_quotes(lower)))
 }
 
 /// The message with one spelling for each word.
@@ -355,9 +356,10 @@ const ENDED: [&str; 10] = [
 ];
 
 /// What is complained of if it is denied: `not valid`, `does not exist`.
-const DENIED: [&str; 17] = [
+const DENIED: [&str; 19] = [
     "accepted",
     "active",
+    "authenticated",
     "correct",
     "enabled",
     "exist",
@@ -372,6 +374,7 @@ const DENIED: [&str; 17] = [
     "specified",
     "supplied",
     "valid",
+    "validated",
     "verified",
 ];
 

@@ -114,6 +114,9 @@ fn the_words_of_the_body_tell_more_than_the_status() {
         (400, r#"{"errors":[{"code":"no","message":"no"}],"status_code":401}"#, Auth),
         (400, r#"{"error":{"message":"no","code":"authentication_required"}}"#, Auth),
         (400, r#"{"error":{"message":"no","code":"token-expired"}}"#, Auth),
+        (400, r#"{"error":{"message":"no","code":"api_key_required"}}"#, Auth),
+        (400, r#"{"error":{"message":"no","code":"bad_api_key"}}"#, Auth),
+        (400, r#"{"error":{"message":"no","code":"api_key_blocked"}}"#, Auth),
         (400, r#"{"error":{"message":"no","code":"invalid_request_error"}}"#, InvalidRequest),
         (400, r#"{"error":{"type":"authentication_error","error":"denied"}}"#, Auth),
         (400, r#"{"error":{"code":401,"error":"denied"}}"#, Auth),
@@ -354,6 +357,9 @@ fn a_refused_key_is_known_by_many_words() {
         "The API key 'sk-ab…yz' is invalid",
         "Supplied credentials were rejected",
         "Token is invalid or expired",
+        "Error: token is invalid",
+        "The API key could not be authenticated",
+        "Your credentials could not be authenticated",
     ] {
         for (status, kind) in
             [(400, FailureKind::Auth), (429, FailureKind::RateLimited), (500, FailureKind::ServerError)]

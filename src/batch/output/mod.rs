@@ -11,7 +11,7 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -113,6 +113,17 @@ impl OutputFile {
         self.file.try_clone()
     }
 
+    /// Takes back all that was written, as far as that is possible: the file is gone unless a link led to it, or another one is at
+    /// its path by now.
+    pub fn discard(&self) {
+        let is_file = || fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_file());
+        let is_gone = self.is_in_place() && is_file() && fs::remove_file(&self.path).is_ok();
+        if !is_gone {
+            // There is nothing else to be done.
+            let _ = self.file.set_len(0);
+        }
+    }
+
     /// Appends a line, which counts as written when this returns. `place` is the row and the place of its model.
     ///
     /// # Errors
@@ -151,7 +162,7 @@ impl OutputFile {
     fn is_in_place(&self) -> bool {
         #[cfg(unix)]
         {
-            use std::{fs, os::unix::fs::MetadataExt};
+            use std::os::unix::fs::MetadataExt;
             let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
             match (fs::metadata(&self.path), self.file.metadata()) {
                 (Ok(there), Ok(open)) => identity(there) == identity(open),

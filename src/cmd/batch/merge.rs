@@ -1,6 +1,5 @@
 //! `llm batch merge`: joins the outputs of shards.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::session::output_error;
@@ -29,13 +28,10 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
     context.check_output(out)?;
     // Nothing is written before all are known to belong together.
     let Known { job, answered, .. } = read(outputs)?;
-    let merged = OutputFile::open(out, false).map_err(output_error)?;
-    let Joined { tally, left_out, is_cut } = join(context, outputs, out, &answered, merged).inspect_err(|_| {
-        // A part of the rows would look like all of them, and stand in the way of another try.
-        if fs::metadata(out).is_ok_and(|metadata| metadata.is_file()) {
-            let _ = fs::remove_file(out);
-        }
-    })?;
+    let mut merged = OutputFile::open(out, false).map_err(output_error)?;
+    let joined = join(context, outputs, &answered, &mut merged);
+    // A part of the rows would look like all of them, and stand in the way of another try.
+    let Joined { tally, left_out, is_cut } = joined.inspect_err(|_| merged.discard())?;
     if left_out > 0 {
         let lines = count(left_out, "line", "lines");
         context.notice(&format!("{lines} of rows and models that another output has, too: left out"));
@@ -63,13 +59,8 @@ struct Joined {
 }
 
 /// Writes the lines of all outputs in their order.
-fn join(
-    context: &Context,
-    outputs: &[PathBuf],
-    out: &Path,
-    answered: &Done,
-    mut merged: OutputFile,
-) -> Result<Joined, Error> {
+fn join(context: &Context, outputs: &[PathBuf], answered: &Done, merged: &mut OutputFile) -> Result<Joined, Error> {
+    let out = merged.path().to_owned();
     let mut done = Done::new(answered.models());
     let mut joined = Joined { tally: Tally::new(answered.models()), left_out: 0, is_cut: false };
     for path in outputs {
