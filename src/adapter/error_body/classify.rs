@@ -67,7 +67,7 @@ fn refuses_key(status: Option<u16>, said: &Said) -> bool {
 fn has_key_code(status: Option<u16>, said: &Said) -> bool {
     /// Those that say so with any status. LiteLLM without a database knows its master key alone, and gives the last reason for every
     /// other key.
-    const CODES: [&str; 17] = [
+    const CODES: [&str; 18] = [
         "apikeyinvalid",
         "apikeyrequired",
         "authenticationerror",
@@ -85,6 +85,7 @@ fn has_key_code(status: Option<u16>, said: &Said) -> bool {
         "tokenexpired",
         "tokennotfoundindb",
         "unauthenticated",
+        "unauthorized",
     ];
     /// What names a key in a code.
     const KEYS: [&str; 9] = [
@@ -123,7 +124,7 @@ fn has_key_code(status: Option<u16>, said: &Said) -> bool {
         let letters: String = word.chars().filter(|letter| letter.is_alphanumeric()).collect();
         let letters = letters.to_lowercase();
         let holds = |parts: &[&str]| parts.iter().any(|part| letters.contains(part));
-        letters == "unauthorized" || CODES.contains(&&*letters) || is_refusal && holds(&KEYS) && holds(&COMPLAINTS)
+        CODES.contains(&&*letters) || is_refusal && holds(&KEYS) && holds(&COMPLAINTS)
     })
 }
 

@@ -156,9 +156,7 @@ impl Form {
         }
         Some(start..end)
     }
-}
 
-impl Form {
     /// The beginning and the end of this form, on both sides of an ellipsis, if they are a large part of it together.
     fn around_ellipsis(&self, text: &[u8], ellipsis: &Range<usize>) -> Option<Range<usize>> {
         /// The fewest letters of each.
