@@ -76,13 +76,17 @@ fn help_that_cannot_be_written_is_74_too() {
 fn streams_that_are_closed_do_no_harm() {
     let gateway = hello();
     let home = Home::with(&gateway);
-    let to_stdout = if cfg!(target_os = "linux") { ">&- --out /dev/stdout" } else { ">&-" };
+    let (to_stdout, to_stderr) = match cfg!(target_os = "linux") {
+        true => (">&- --out /dev/stdout", "2>&- --out /dev/stderr"),
+        false => (">&-", ">&- 2>&-"),
+    };
     for (closed, code) in [
         (">&-", 74),
         ("2>&-", 0),
         ("<&- >&- 2>&-", 74),
         (">&- --out answer.txt", 0),
         (to_stdout, 74),
+        (to_stderr, 74),
         ("--out /dev/null", 0),
     ] {
         let outcome = home.shell(&format!("\"$llm\" ask hi {closed}; echo \"status $?\"")).output();

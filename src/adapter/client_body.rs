@@ -40,7 +40,6 @@ pub struct ClientBody {
     model: String,
     stream: bool,
     hides_usage: bool,
-    wants_several: bool,
     /// Why it cannot be said in our terms, if it cannot.
     obstacle: Option<String>,
     headers: Vec<(String, String)>,
@@ -109,12 +108,8 @@ impl ClientBody {
         if may_name_others(&model) {
             return Err(malformed("a comma or a preset in the name of a model may ask a model that no limit knows of"));
         }
-        let headers = Vec::new();
-        let (hides_usage, wants_several, obstacle) = (false, false, None);
-        let body =
-            Self { api, operation, path, bytes, fields, model, stream, hides_usage, wants_several, obstacle, headers };
-        let wants_several = body.counts_several();
-        Ok(Self { wants_several, ..body })
+        let (hides_usage, obstacle, headers) = (false, None, Vec::new());
+        Ok(Self { api, operation, path, bytes, fields, model, stream, hides_usage, obstacle, headers })
     }
 
     /// The same body, which cannot be said in our terms for this reason.
@@ -202,24 +197,6 @@ impl ClientBody {
         let mut request: Map<String, Value> = serde_json::from_slice(&self.bytes[field.value.clone()]).ok()?;
         *request.get_mut("model").filter(|model| !model.is_null())? = name.clone();
         Some(Value::Object(request))
-    }
-
-    /// Whether the client may want several answers at once.
-    pub fn wants_several(&self) -> bool {
-        self.wants_several
-    }
-
-    fn counts_several(&self) -> bool {
-        let counts = ["n", "best_of", "candidateCount"];
-        let is_count = |name: &str| counts.iter().any(|count| is_same_field(count, name));
-        let is_several = |value: &Value| !value.is_null() && value.as_u64() != Some(1);
-        let at_top = self.fields.iter().filter(|field| is_count(&field.name));
-        at_top
-            .map(|field| serde_json::from_slice(&self.bytes[field.value.clone()]).unwrap_or_default())
-            .any(|value| is_several(&value))
-            || self
-                .settings()
-                .is_some_and(|(_, settings)| settings.iter().any(|(name, value)| is_count(name) && is_several(value)))
     }
 
     /// Whether the body has a field of this name, at the top or among the settings of Gemini's format.

@@ -44,7 +44,7 @@ pub use field_names::{is_same_field, may_name_others, names_other_model};
 pub use gemini::path as gemini_path;
 pub use mask::mask_keys;
 pub(crate) use openai_chat::usage_of;
-pub use output_bound::{OutputBound, want_several};
+pub use output_bound::{OutputBound, wants_several};
 pub(crate) use sse::MAX_EVENT;
 pub use unpriced::{asks_for_background, naming_model};
 pub use whole::Whole;

@@ -28,7 +28,7 @@ use secrecy::SecretString;
 use tokio::time::timeout_at;
 use url::Url;
 
-use crate::adapter::{Api, want_several};
+use crate::adapter::{Api, wants_several};
 use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::config::{self, Auth};
@@ -183,13 +183,12 @@ impl Client {
     async fn attempt(&self, call: &Call, api: Api, url: Url, body: Bytes, events: &Events) -> Result<(), Failure> {
         let adapter = api.adapter();
         let headers = request_headers::of_call(&self.gateway, api, call, self.key.as_ref())?;
+        // Our own requests ask for one answer, unless their further fields say otherwise.
+        let is_ours = call.passed().is_none() && call.request.extra.is_empty();
+        let wants_one = is_ours || !wants_several(&body);
         let request = self.http.post(url).headers(headers).body(body);
         let deadlines = Deadlines::new(&self.gateway.timeouts, call.choice().timeout);
         let (passed, is_served) = (call.passed(), call.body.is_some());
-        let wants_one = match passed {
-            Some(body) => !body.wants_several(),
-            None => call.request.extra.is_empty() || !want_several(&call.request.extra),
-        };
         let reading = Reading { client: self, adapter, deadlines, passed, is_served, wants_one };
         let again = request.try_clone();
         let (mut sent, mut connected) = self.connects.watch(timeout_at(deadlines.first, request.send())).await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::NamedTempFile;
 
 use super::device::{self, Device};
-use super::term::{Output, Text, check_stdout, print};
+use super::term::{Output, Stream, Text, check_stream, print};
 use crate::error::{Error, Failure, FailureKind};
 
 /// So many bytes are collected before they are written.
@@ -57,11 +57,11 @@ impl Destination {
     pub fn within(limit: Option<Duration>, out: Option<&Path>, stdout: Output) -> Result<Self, Error> {
         let unwritten = Text::new();
         let Some(path) = out else {
-            check_stdout()?;
+            check_stream(Stream::Output)?;
             return Ok(Self { file: None, output: stdout, unwritten });
         };
-        if device::is_stdout(path) {
-            check_stdout()?;
+        if let Some(stream) = device::standard_stream(path) {
+            check_stream(stream)?;
         }
         let (path, target) = target(path, limit).map_err(|source| match source.kind() {
             io::ErrorKind::TimedOut => no_reader(path),

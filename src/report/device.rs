@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 use super::background::{BackgroundWriter, WriteAll, WriteLimit};
-use super::term;
+use super::term::{self, Stream};
 use crate::error::Error;
 
 /// An open pipe or device.
@@ -35,31 +35,32 @@ impl WriteAll for Ending {
     }
 }
 
-/// Whether the path leads to standard output, as `/dev/stdout` and `/dev/fd/1` do.
+/// The standard stream that the path leads to, as `/dev/stdout` and `/dev/fd/2` do.
 #[cfg(target_os = "linux")]
-pub(super) fn is_stdout(path: &Path) -> bool {
+pub(super) fn standard_stream(path: &Path) -> Option<Stream> {
     /// Systems follow no more links.
     const MOST_LINKS: usize = 40;
-    let Ok(descriptors) = Path::new("/proc/self/fd").canonicalize() else { return false };
+    let descriptors = Path::new("/proc/self/fd").canonicalize().ok()?;
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let (Ok(directory), Some(name)) = (parent.canonicalize(), path.file_name()) else { return false };
+        let (directory, name) = (parent.canonicalize().ok()?, path.file_name()?);
         if directory == descriptors {
-            return name == "1";
+            return match name.to_str() {
+                Some("1") => Some(Stream::Output),
+                Some("2") => Some(Stream::Error),
+                _ => None,
+            };
         }
-        match std::fs::read_link(directory.join(name)) {
-            Ok(target) => path = directory.join(target),
-            Err(_) => return false,
-        }
+        path = directory.join(std::fs::read_link(directory.join(name)).ok()?);
     }
-    false
+    None
 }
 
 /// Elsewhere such paths are files of their own, which cannot be opened where the descriptor is closed.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn is_stdout(_: &Path) -> bool {
-    false
+pub(super) fn standard_stream(_: &Path) -> Option<Stream> {
+    None
 }
 
 /// The devices of this process, which opens one or a few of them.

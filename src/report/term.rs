@@ -271,36 +271,52 @@ pub(crate) fn finish_writing(limit: Option<WriteLimit>) -> Result<bool, Error> {
     stdout.map(|_| is_written)
 }
 
-/// Whether standard output was closed when the process began.
+/// A stream that every process is given.
+#[derive(Clone, Copy)]
+pub(super) enum Stream {
+    Output,
+    Error,
+}
+
+/// Whether the stream was closed when the process began.
 static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+static STDERR_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
 #[cfg(unix)]
 ctor::declarative::ctor! {
     #[ctor(unsafe)]
-    /// Finds out whether standard output is closed. It runs before `main`, because there Rust's runtime opens `/dev/null` in
-    /// place of streams that are closed, which cannot be told from a `/dev/null` that the caller chose: many programs open it
-    /// in the same way for a child whose output they do not want.
-    fn look_for_stdout() {
-        let flags = rustix::io::fcntl_getfd(rustix::stdio::stdout());
-        STDOUT_WAS_CLOSED.store(flags == Err(rustix::io::Errno::BADF), Relaxed);
+    /// Finds out which streams are closed. It runs before `main`, because there Rust's runtime opens `/dev/null` in place of
+    /// them, which cannot be told from a `/dev/null` that the caller chose: many programs open it in the same way for a child
+    /// whose output they do not want.
+    fn look_for_streams() {
+        let is_closed = |stream| rustix::io::fcntl_getfd(stream) == Err(rustix::io::Errno::BADF);
+        STDOUT_WAS_CLOSED.store(is_closed(rustix::stdio::stdout()), Relaxed);
+        STDERR_WAS_CLOSED.store(is_closed(rustix::stdio::stderr()), Relaxed);
     }
 }
 
-/// Checks, before there is something to write, that standard output is open.
+/// Checks, before there is something to write, that a stream is open.
 ///
 /// # Errors
 /// It was closed when the process began.
-pub(super) fn check_stdout() -> Result<(), Error> {
-    stdout_is_open().map_err(output_error)
+pub(super) fn check_stream(stream: Stream) -> Result<(), Error> {
+    is_open(stream).map_err(|error| match stream {
+        Stream::Output => output_error(error),
+        Stream::Error => Error::Output { target: "standard error".into(), source: error },
+    })
 }
 
-fn stdout_is_open() -> io::Result<()> {
-    if STDOUT_WAS_CLOSED.load(Relaxed) { Err(io::Error::other("it is closed")) } else { Ok(()) }
+fn is_open(stream: Stream) -> io::Result<()> {
+    let was_closed = match stream {
+        Stream::Output => &STDOUT_WAS_CLOSED,
+        Stream::Error => &STDERR_WAS_CLOSED,
+    };
+    if was_closed.load(Relaxed) { Err(io::Error::other("it is closed")) } else { Ok(()) }
 }
 
 /// Writes all of it, and waits for the reader.
 fn write_stdout(bytes: &[u8]) -> io::Result<()> {
-    stdout_is_open()?;
+    is_open(Stream::Output)?;
     // Not `io::stdout()`: it cuts every write at the last line break, which makes two system calls of one.
     #[cfg(unix)]
     return write_to(rustix::stdio::stdout(), bytes);
