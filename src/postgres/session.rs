@@ -41,6 +41,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 const IS_IT_THERE: &str = "does the database run, and is the url of [store] right?";
 
+const POOLER: &str = "is there a pooler before it? It works in session mode alone (PgBouncer: pool_mode = session)";
+
 /// Where the database is.
 #[derive(Clone)]
 pub(super) struct Address {
@@ -125,7 +127,10 @@ impl Address {
 
     pub(super) fn error(&self, cause: &Error) -> StoreError {
         if let Some(error) = cause.as_db_error() {
-            let cause = error.message().to_owned();
+            let cause = match is_of_a_pooler(error.code()) {
+                true => format!("{}; {POOLER}", error.message()),
+                false => error.message().to_owned(),
+            };
             return match is_about_the_data(error.code()) {
                 true => StoreError::Refused { server: Arc::clone(&self.shown), cause },
                 false => self.failed(cause),
@@ -174,6 +179,12 @@ fn said_by(settings: &SharedStore, error: crate::error::Error) -> crate::error::
 /// the database allows (54). See <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn is_about_the_data(code: &SqlState) -> bool {
     ["22", "23", "54"].iter().any(|class| code.code().starts_with(class))
+}
+
+/// Whether the connection does not know what was prepared on it, or knows it twice, as where a pooler gives each transaction
+/// another connection.
+fn is_of_a_pooler(code: &SqlState) -> bool {
+    [SqlState::DUPLICATE_PSTATEMENT, SqlState::INVALID_SQL_STATEMENT_NAME].contains(code)
 }
 
 /// A connection that is made when it is needed, and made again after a failure.

@@ -235,6 +235,17 @@ fn a_database_that_lacks_characters_is_refused() {
 
 #[test]
 #[ignore = "needs a PostgreSQL"]
+fn a_connection_that_others_have_had_meanwhile_is_told_as_that_of_a_pooler() {
+    let settings = database("llm_pooled");
+    let mut link = Link::new(Address::read(&settings).expect("an address"));
+    link.transact(keys::version).expect("prepared");
+    link.session().expect("open").client.batch_execute("DEALLOCATE ALL").expect("forgotten");
+    let failed = link.transact(keys::version).expect_err("not known any more");
+    assert!(failed.sentence().contains("does not exist; is there a pooler"), "{failed:?}");
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL"]
 fn shards_of_one_batch_are_one_job() {
     use crate::ledger::jobs::JobState::{Finished, Running, Stopped};
     use crate::ledger::jobs::{JobProgress, SILENT_MS};
