@@ -68,7 +68,7 @@ pub(super) fn sounds_whole(finish: &FinishReason) -> bool {
 pub(super) fn is_for_good(finish: &FinishReason) -> bool {
     match finish {
         FinishReason::Length | FinishReason::ContentFilter => true,
-        FinishReason::Other(reason) => is_error(reason),
+        FinishReason::Other(reason) => sounds_cut(reason) && !is_still_going_on(reason),
         FinishReason::Stop | FinishReason::ToolCalls => false,
     }
 }
@@ -78,9 +78,14 @@ fn is_error(reason: &str) -> bool {
     reason.eq_ignore_ascii_case("error")
 }
 
+/// Whether a finish reason says that more follows, as some gateways say with each part of an answer.
+fn is_still_going_on(reason: &str) -> bool {
+    has_any(reason, &["progress", "queue", "incomplete", "partial", "unfinished", "not_finished"])
+}
+
 /// Whether a finish reason that is not known sounds as if something were missing.
 pub(super) fn sounds_cut(reason: &str) -> bool {
-    const PARTS: [&str; 88] = [
+    const PARTS: [&str; 94] = [
         "err",
         "fail",
         "cancel",
@@ -94,6 +99,7 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "max",
         "malformed",
         "filter",
+        "blacklist",
         "safety",
         "block",
         "invalid",
@@ -107,6 +113,8 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "progress",
         "queue",
         "unfinished",
+        "not_finished",
+        "context",
         "drop",
         "kill",
         "lost",
@@ -150,6 +158,7 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "terminated",
         "halted",
         "evict",
+        "unload",
         "shut",
         "suspend",
         "revok",
@@ -165,13 +174,19 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "out_of",
         "harmful",
         "flagged",
+        "user_stop",
+        "userstop",
         "by_user",
         "by_client",
         "by_server",
         "by_system",
     ];
+    has_any(reason, &PARTS)
+}
+
+fn has_any(reason: &str, parts: &[&str]) -> bool {
     let reason = reason.to_lowercase();
-    PARTS.iter().any(|part| reason.contains(part))
+    parts.iter().any(|part| reason.contains(part))
 }
 
 /// Whether an answer is complete for whoever does not get its bytes.

@@ -29,11 +29,25 @@ impl Resolve for Names {
 pub(super) async fn addresses(host: &str) -> io::Result<Vec<SocketAddr>> {
     static LOOKUPS: Semaphore = Semaphore::const_new(AT_ONCE);
     let permit = LOOKUPS.acquire().await.map_err(io::Error::other)?;
-    let host = host.to_owned();
+    // Before a SOCKS proxy, the client asks for addresses of numbers, too, as they stand in a URL.
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let look_up = move || {
         // A look-up that is no longer waited for takes its thread all the same.
         let _permit = permit;
         (host.as_str(), 0).to_socket_addrs().map(Vec::from_iter)
     };
     resources::on_thread(thread::Builder::new().name("resolver".into()), look_up)?.await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_of_numbers_is_known_as_it_stands_in_a_url() {
+        for (host, expected) in [("[::1]", "[::1]:0"), ("::1", "[::1]:0"), ("127.0.0.1", "127.0.0.1:0")] {
+            let found = addresses(host).await.expect(host);
+            assert_eq!(found, [expected.parse().expect("an address")], "{host}");
+        }
+    }
 }

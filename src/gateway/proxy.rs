@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper_util::client::proxy::matcher::Matcher;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 use secrecy::SecretString;
 use url::Url;
@@ -132,17 +132,22 @@ fn in_full(address: &str) -> String {
         scheme => scheme,
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (login, host) = authority.rsplit_once('@').map_or((None, authority), |(login, host)| (Some(login), host));
+    let login = login.map_or_else(String::new, |login| format!("{}@", utf8_percent_encode(login, UNUSUAL)));
     // The colons of an IPv6 address are between brackets.
     let end = host.rsplit_once(']').map_or(host, |(_, end)| end);
     let has_port = end.split_once(':').is_some_and(|(_, port)| !port.is_empty());
-    let authority = match scheme.as_str() {
-        _ if has_port || host.is_empty() => authority.to_owned(),
-        "https" => authority.to_owned(),
-        _ => format!("{}:{USUAL_PORT}", authority.trim_end_matches(':')),
+    let host = match scheme.as_str() {
+        _ if has_port || host.is_empty() => host.to_owned(),
+        "https" => host.to_owned(),
+        _ => format!("{}:{USUAL_PORT}", host.trim_end_matches(':')),
     };
-    format!("{scheme}://{authority}{path}")
+    format!("{scheme}://{login}{host}{path}")
 }
+
+/// What is encoded in the name and the password for a proxy: curl takes most of it as it is, as in `DOMAIN\name`.
+const UNUSUAL: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'%').remove(b':').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The port of a proxy for which none is written, unless it is one with TLS: those have the port of HTTPS.
 const USUAL_PORT: u16 = 1080;
@@ -226,6 +231,8 @@ mod tests {
             ("http://proxy:80", "http://proxy:80"),
             ("http://name:pass@proxy", "http://name:pass@proxy:1080"),
             ("name:pass@proxy:3128", "http://name:pass@proxy:3128"),
+            ("http://corp\\name:p\u{e4}ss[1@proxy:1", "http://corp%5Cname:p%C3%A4ss%5B1@proxy:1"),
+            ("http://n%40me:p@ss@proxy:1", "http://n%40me:p%40ss@proxy:1"),
             ("http://[::1]", "http://[::1]:1080"),
             ("[::1]:3128", "http://[::1]:3128"),
             ("https://proxy", "https://proxy"),

@@ -144,7 +144,8 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
             // A text is counted above, and what is in a list may be more than what was in the values.
             if !MAKES_NO_MORE.contains(&name) && made.as_object().is_some() {
                 let size = left.look_at(&makes, &made)?;
-                left.take_memory(size.to_hold(["lines", "split"].contains(&name)))?;
+                // The items of a text that was split were counted before they were made.
+                left.take_memory(if SPLITS.contains(&name) { size.text } else { size.of_items() })?;
             }
             Ok(made)
         });
@@ -213,6 +214,9 @@ enum Work {
 /// The filters that leave items out or order them, so that what they make is no larger than their value.
 const MAKES_NO_MORE: [&str; 10] =
     ["dictsort", "last", "list", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "unique"];
+
+/// The filters that make a list of new texts.
+const SPLITS: [&str; 2] = ["lines", "split"];
 
 /// The filters that take longer for a larger value.
 fn costly_filters() -> impl Iterator<Item = (&'static str, Value, Work)> {
@@ -314,7 +318,7 @@ fn as_text(value: &Value) -> Cow<'_, str> {
 }
 
 /// The most bytes that a filter makes of these arguments, the first of which is the value.
-fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
+pub(super) fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
     let Some((value, others)) = arguments.split_first() else { return 0 };
     // Widths and counts, which may also be named arguments.
     let named = others.iter().filter(|argument| argument.is_kwargs()).flat_map(|named| {
@@ -323,7 +327,17 @@ fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
     });
     let count = || others.iter().cloned().chain(named).filter_map(|value| value.as_usize()).max().unwrap_or(0);
     let items = || value.len().unwrap_or(0).saturating_mul(size_of::<Value>());
+    let pieces = |pieces: usize| pieces.saturating_mul(size_of::<Value>());
     match filter {
+        "lines" => pieces(as_text(value).lines().count()),
+        "split" => {
+            let separator = others.first().filter(|separator| !separator.is_none()).map(as_text);
+            let most = others.get(1).and_then(Value::as_usize).map_or(usize::MAX, |most| most.saturating_add(1));
+            pieces(match separator {
+                Some(separator) => as_text(value).split(separator.as_ref()).take(most).count(),
+                None => as_text(value).split_whitespace().take(most).count(),
+            })
+        }
         "batch" | "slice" => items().saturating_add(count().saturating_mul(size_of::<Value>())),
         "list" => items(),
         // Each character of a text becomes an item.

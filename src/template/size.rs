@@ -20,7 +20,7 @@ pub(super) struct Size {
     /// The items of its lists and maps.
     pub(super) items: usize,
     /// The bytes of its texts.
-    text: usize,
+    pub(super) text: usize,
 }
 
 impl Size {
@@ -33,12 +33,12 @@ impl Size {
 
     /// What comparing it may read, in bytes.
     pub(super) fn to_compare(self) -> usize {
-        self.items.saturating_mul(size_of::<Value>()).saturating_add(self.text / 4)
+        self.of_items().saturating_add(self.text / 4)
     }
 
-    /// The memory of its items, in bytes, and that of their texts, if they are new.
-    pub(super) fn to_hold(self, has_new_texts: bool) -> usize {
-        self.items.saturating_mul(size_of::<Value>()).saturating_add(if has_new_texts { self.text } else { 0 })
+    /// The memory of its items, in bytes, without their texts.
+    pub(super) fn of_items(self) -> usize {
+        self.items.saturating_mul(size_of::<Value>())
     }
 
     /// Adds a value. Returns whether all is still as small as it may be.

@@ -434,6 +434,30 @@ fn what_fits_is_rendered_as_ever() {
 }
 
 #[test]
+fn the_items_of_a_split_text_are_counted_before_they_are_made() {
+    let environment = minijinja::Environment::new();
+    for (text, filter, arguments) in [
+        ("", "lines", "[]"),
+        ("a\nb\r\nc\n", "lines", "[]"),
+        ("", "split", "[]"),
+        (" a  b\nc ", "split", "[]"),
+        ("a,b,,c,", "split", "[',']"),
+        ("abc", "split", "['']"),
+        ("a,b,,c,", "split", "[',', 2]"),
+        ("a b c d", "split", "[none, 1]"),
+        ("a,b", "split", "[',', -1]"),
+    ] {
+        let arguments = environment.compile_expression(arguments).expect(arguments).eval(()).expect(arguments);
+        let mut all = vec![minijinja::Value::from(text)];
+        all.extend(arguments.try_iter().expect("a list"));
+        let mut state = environment.empty_state();
+        let made = state.apply_filter(filter, &all).expect(filter).len().expect("a list");
+        let counted = limits::size_of_result(filter, &all);
+        assert_eq!(counted, made * size_of::<minijinja::Value>(), "{text:?} {filter} {arguments}");
+    }
+}
+
+#[test]
 fn filters_of_large_values_come_to_an_end() {
     let long = "word\n".repeat(1 << 16);
     for filters in

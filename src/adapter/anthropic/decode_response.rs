@@ -86,7 +86,8 @@ struct Delta<'a> {
 #[derive(Debug, Default)]
 pub(super) struct MessageDecoder {
     start: Start,
-    began: bool,
+    /// Whether something of the answer has come.
+    has_content: bool,
     /// The number of the block of each tool call, by the position of the call.
     tool_blocks: Vec<Option<u64>>,
     /// Blocks of reasoning that must be sent back unchanged.
@@ -122,7 +123,8 @@ impl Decoder for MessageDecoder {
                 self.finish(&event.delta.unwrap_or_default().stop_reason, events);
             }
             "message_stop" => {
-                if !self.finished && self.began {
+                // Some gateways leave out why an answer ended. One of which nothing has come is none.
+                if !self.finished && self.has_content {
                     self.finish("end_turn", events);
                 }
                 return Ok(Flow::Done);
@@ -140,7 +142,6 @@ impl Decoder for MessageDecoder {
 
 impl MessageDecoder {
     fn message(&mut self, message: Message<'_>, is_whole: bool, events: &mut Vec<StreamEvent>) {
-        self.began = true;
         self.start.take(&message.id, &message.model, events);
         for block in message.content.into_iter().flatten() {
             self.block(None, block, events);
@@ -155,6 +156,7 @@ impl MessageDecoder {
     }
 
     fn block(&mut self, index: Option<u64>, block: Block<'_>, events: &mut Vec<StreamEvent>) {
+        self.has_content = true;
         self.keep_further();
         match &*block.kind {
             "text" => {
@@ -196,6 +198,7 @@ impl MessageDecoder {
     }
 
     fn delta(&mut self, index: Option<u64>, delta: Delta<'_>, events: &mut Vec<StreamEvent>) {
+        self.has_content = true;
         delta.text.tell(StreamEvent::TextDelta, events);
         self.think(delta.thinking, delta.signature, events);
         if let Some(index) = self.tool_blocks.iter().position(|block| *block == index) {

@@ -63,12 +63,18 @@ fn a_call_whose_arguments_break_off_is_cut_whatever_the_gateway_says() {
 
 #[test]
 fn what_was_cut_is_not_whole_again_and_unknown_words_after_whole_calls_are_no_failure() {
-    for (first, said) in [("length", "token limit"), ("error", "error")] {
+    for (first, said) in [("length", "token limit"), ("error", "error"), ("abort", "abort"), ("cancelled", "cancelled")]
+    {
         for later in ["stop", "function_called"] {
             let cut = [TEXT, &FINISH.replace("stop", first), &FINISH.replace("stop", later)].concat();
             let failure = stream(&cut).0.end(&mut Vec::new()).expect_err(later);
             assert!(failure.message.contains(said), "{failure:?}");
         }
+    }
+    for going_on in ["in_progress", "incomplete", "NOT_FINISHED"] {
+        let whole =
+            [&TEXT.replace("\"delta\"", &format!(r#""finish_reason":"{going_on}","delta""#)), TEXT, FINISH].concat();
+        stream(&whole).0.end(&mut Vec::new()).expect(going_on);
     }
     let call = TEXT
         .replace(r#""content":"a""#, r#""tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]"#);
@@ -106,12 +112,38 @@ fn what_was_cut_is_not_whole_again_and_unknown_words_after_whole_calls_are_no_fa
         ("deadline", false),
         ("out_of_memory", false),
         ("exception", false),
+        ("blacklist", false),
+        ("not_finished", false),
+        ("userStopped", false),
+        ("modelUnloaded", false),
+        ("context", false),
     ] {
         let text = [&*call, &FINISH.replace("stop", word)].concat();
         assert_eq!(stream(&text).0.end(&mut Vec::new()).is_ok(), is_whole, "{word}");
     }
     let nothing = stream("data: [DONE]\n\n").0.end(&mut Vec::new()).expect_err("nothing");
     assert_eq!(nothing.kind, FailureKind::Protocol);
+}
+
+#[test]
+fn a_message_of_which_nothing_has_come_is_none_unless_the_gateway_says_why_it_ended() {
+    const START: &str = r#"{"type":"message_start","message":{"id":"x","model":"m","content":[]}}"#;
+    const BLOCK: &str = r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"a"}}"#;
+    const UNSAID: &str = r#"{"type":"message_delta","delta":{"stop_reason":null}}"#;
+    const SAID: &str = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
+    const STOP: &str = r#"{"type":"message_stop"}"#;
+    for (events, is_answer) in [
+        ([START, STOP, STOP], false),
+        ([START, UNSAID, STOP], false),
+        ([START, SAID, STOP], true),
+        ([START, BLOCK, STOP], true),
+    ] {
+        let mut stream = Stream::new(Api::Anthropic.adapter());
+        let text: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+        stream.push(text.as_bytes(), &mut Vec::new()).expect("events");
+        let failure = stream.end(&mut Vec::new()).err().map(|failure| failure.kind);
+        assert_eq!(failure, (!is_answer).then_some(FailureKind::Protocol), "{events:?}");
+    }
 }
 
 #[test]
