@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::chat::StreamEvent;
@@ -20,6 +22,59 @@ where
     Ok(if raw.get().starts_with('[') { None } else { serde_json::from_str(raw.get()).ok() })
 }
 
+/// The most items of a list of an answer, which has a few. A small body can hold millions of empty ones, if it is compressed.
+pub(super) const MOST_ITEMS: usize = 1 << 16;
+
+/// The most items of a list that has one for each token.
+const MOST_TOKENS: usize = 1 << 20;
+
+/// The most values in each other of what is kept as it is.
+const MOST_VALUES: usize = 1 << 18;
+
+/// The items of a list, unless there are more than `MOST`.
+enum Bounded<T, const MOST: usize> {
+    Items(Vec<T>),
+    TooMany,
+}
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(BoundedVisitor(PhantomData))
+    }
+}
+
+impl<T, const MOST: usize> Bounded<T, MOST> {
+    fn items<E: serde::de::Error>(self) -> Result<Vec<T>, E> {
+        match self {
+            Self::Items(items) => Ok(items),
+            Self::TooMany => Err(E::custom(format_args!("a list of more than {MOST} items"))),
+        }
+    }
+}
+
+struct BoundedVisitor<T, const MOST: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for BoundedVisitor<T, MOST> {
+    type Value = Bounded<T, MOST>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while items.len() < MOST {
+            let Some(item) = seq.next_element()? else { return Ok(Bounded::Items(items)) };
+            items.push(item);
+        }
+        let mut is_more = false;
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            is_more = true;
+        }
+        Ok(if is_more { Bounded::TooMany } else { Bounded::Items(items) })
+    }
+}
+
 /// The items of a list; none where the value is no list of such items. It reads the text twice.
 pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
@@ -27,7 +82,7 @@ where
     T: Deserialize<'de>,
 {
     let raw = <&RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+    serde_json::from_str::<Bounded<T, MOST_ITEMS>>(raw.get()).map_or_else(|_| Ok(Vec::new()), Bounded::items)
 }
 
 /// The items of a list; none where the value is `null`.
@@ -36,13 +91,22 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+    Option::<Bounded<T, MOST_ITEMS>>::deserialize(deserializer)?.map_or_else(|| Ok(Vec::new()), Bounded::items)
 }
 
-/// The items of a list by position, with `None` for an item of another type; nothing where the value is no list.
+/// The items of a list by position, with `None` for an item of another type; nothing where the value is no list, or has more items
+/// than an answer has tokens.
 pub(super) fn by_position<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Vec<Option<T>> {
-    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-    items.into_iter().map(|item| maybe(item).ok().flatten()).collect()
+    match serde_json::from_str::<Bounded<&'a RawValue, MOST_TOKENS>>(raw.get()) {
+        Ok(Bounded::Items(items)) => items.into_iter().map(|item| maybe(item).ok().flatten()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A value that is kept as it is; `None` where it holds more values than anything that a gateway wants back.
+pub(super) fn kept(raw: &RawValue) -> Option<Value> {
+    let values = raw.get().bytes().filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{')).count();
+    (values <= MOST_VALUES).then(|| serde_json::from_str(raw.get()).ok()).flatten()
 }
 
 /// A text; empty where the value is missing, `null` or of another type. It borrows from the input where the JSON has no
@@ -189,6 +253,27 @@ mod tests {
             assert_eq!(list, items, "{json}");
         }
         assert!(list_or_null::<_, u64>(&mut serde_json::Deserializer::from_str("{}")).is_err());
+    }
+
+    #[test]
+    fn a_list_of_too_many_items_is_an_error_and_takes_no_memory() {
+        let of = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+        let (most, more) = (of(MOST_ITEMS), of(MOST_ITEMS + 1));
+        let read = |json: &str| {
+            let deserializer = || serde_json::Deserializer::from_str(json);
+            [list::<_, u64>(&mut deserializer()), list_or_null(&mut deserializer())]
+        };
+        for items in read(&most) {
+            assert_eq!(items.expect("a list").len(), MOST_ITEMS);
+        }
+        for items in read(&more) {
+            let error = items.expect_err("too many").to_string();
+            assert!(error.starts_with("a list of more than 65536 items"), "{error}");
+        }
+        let raw = |json: &str| serde_json::from_str::<Box<RawValue>>(json).expect("JSON");
+        assert_eq!(by_position::<u64>(&raw(&more)).len(), MOST_ITEMS + 1);
+        assert!(by_position::<u64>(&raw(&of(MOST_TOKENS + 1))).is_empty());
+        assert!(kept(&raw(&more)).is_some() && kept(&raw(&of(MOST_VALUES + 1))).is_none());
     }
 
     #[test]

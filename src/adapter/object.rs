@@ -6,6 +6,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::lenient::MOST_ITEMS;
+
 /// Every field, in order. A name that stands twice is there twice, since gateways differ in which of them they take.
 #[derive(Debug, Default)]
 pub(super) struct Object<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
@@ -28,6 +30,9 @@ impl<'de> Visitor<'de> for Fields {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields = Vec::new();
         while let Some(name) = map.next_key::<Name<'de>>()? {
+            if fields.len() == MOST_ITEMS {
+                return Err(serde::de::Error::custom(format_args!("an object of more than {MOST_ITEMS} fields")));
+            }
             fields.push((name.0, map.next_value()?));
         }
         Ok(Object(fields))

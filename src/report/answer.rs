@@ -11,11 +11,11 @@ use super::notice::Notices;
 use super::render::{self, LastRow, Markdown};
 use super::term::{Output, Stderr, Stdout, Terminal, Text, output_error, write_now};
 use super::{error, escape, format, notes};
-use crate::call::{Event, RunEvent};
+use crate::call::{Event, RunEvent, Target};
 use crate::chat::StreamEvent;
 use crate::error::Error;
 use crate::money::Usd;
-use crate::record::{Record, Status};
+use crate::record::{Attempt, Record, Status};
 
 /// What is shown besides the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -350,12 +350,18 @@ pub fn stats(record: &Record) -> Vec<String> {
     parts
 }
 
-/// The model that answered, and the one that was asked for where that is another.
+/// The model that answered, and the one that was asked for where that is another. It has its gateway where another one was asked
+/// for the same model.
 fn answered_by(record: &Record) -> String {
+    let tried: Vec<Target> = record.attempts.iter().map(Attempt::target).collect();
+    let is_twice = tried.iter().any(|target| target.gateway == record.gateway && target.is_twice(&tried));
+    let gateway = if is_twice { format!("{}::", record.gateway) } else { String::new() };
     match &record.answered_by {
-        Some(model) if !notes::is_same_model(&record.model, model) => format!("{model} (asked {})", record.model),
-        Some(model) => model.clone(),
-        None => record.model.clone(),
+        Some(model) if !notes::is_same_model(&record.model, model) => {
+            format!("{gateway}{model} (asked {})", record.model)
+        }
+        Some(model) => gateway + model,
+        None => gateway + &record.model,
     }
 }
 

@@ -64,7 +64,7 @@ struct State {
     is_writing: bool,
     /// Whether a write has waited in vain. Until everything is written, later ones do not wait.
     is_late: bool,
-    /// Whether nobody waits any more, because the run ends.
+    /// Whether nobody waits any more, because the run ends, until [`BackgroundWriter::wait_until_written`].
     is_given_up: bool,
     /// How many pieces have been written.
     pieces: u64,
@@ -205,6 +205,12 @@ impl<W: WriteAll> BackgroundWriter<W> {
     /// Waits until everything is written, or nobody waits for it any more.
     pub(super) fn wait_for_turn(&self) {
         drop(self.wait(self.lock(), None));
+    }
+
+    /// Waits until everything is written, also where others do not wait for it any more.
+    pub(super) fn wait_until_written(&self) {
+        let waited = self.changed.wait_while(self.lock(), |state| state.is_busy());
+        waited.unwrap_or_else(PoisonError::into_inner).is_given_up = false;
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>, deadline: Option<Instant>) -> MutexGuard<'a, State> {

@@ -271,6 +271,16 @@ pub(crate) fn finish_writing(limit: Option<WriteLimit>) -> Result<bool, Error> {
     stdout.map(|_| is_written)
 }
 
+/// Waits until everything is written to both streams, also what nobody waited for at the end of a run.
+///
+/// # Errors
+/// Standard output could not be written.
+pub(crate) fn wait_until_written() -> Result<(), Error> {
+    STDOUT_WRITER.wait_until_written();
+    STDERR_WRITER.wait_until_written();
+    finish_writing(None).map(drop)
+}
+
 /// A stream that every process is given.
 #[derive(Clone, Copy)]
 pub(super) enum Stream {

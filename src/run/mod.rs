@@ -154,8 +154,9 @@ pub async fn execute<'a, S: Service + 'static>(
     let mut stopped = run.start_calls().await.err();
     while stopped.is_none() {
         let due = run.due_in();
-        let is_waiting = run.spec.schedule.is_waiting();
-        // Further calls will come although none may run now.
+        // A schedule that has calls while none may begin would be asked without end.
+        let is_waiting = run.has_room() && run.spec.schedule.is_waiting();
+        // Further calls will come although none runs now.
         let more_to_come = due.is_some() || is_waiting;
         tokio::select! {
             biased;

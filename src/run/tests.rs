@@ -93,6 +93,33 @@ async fn fewer_calls_run_at_once_where_their_prompts_are_large() {
     }
 }
 
+/// Always has calls ready, as a data set on a disk has.
+struct Ready(VecDeque<Call>, usize);
+
+impl Schedule for Ready {
+    fn next(&mut self) -> Option<Step> {
+        self.0.pop_front().map(Step::Call)
+    }
+
+    fn is_waiting(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    fn changed(&mut self) -> std::pin::Pin<Box<dyn Future<Output = ()> + '_>> {
+        self.1 += 1;
+        assert!(self.1 < 1_000, "asked without end");
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_is_ready_is_not_asked_while_no_call_may_begin() {
+    let mut seen = Seen::default();
+    let mut schedule = Ready((0..6).map(|index| call(index, "m")).collect(), 0);
+    let (_, most) = run(&mut schedule, 2, 1_000, &mut seen).await;
+    assert_eq!((most, seen.records.len()), (2, 6));
+}
+
 #[tokio::test(start_paused = true)]
 async fn calls_are_pulled_as_others_end_and_each_record_leaves_at_once() {
     let mut seen = Seen::default();

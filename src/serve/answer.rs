@@ -262,9 +262,18 @@ impl Answer {
         if !ignored.is_empty() {
             set_header(headers, "x-llm-ignored", &ignored.join(", "));
         }
+        if !self.not_tried.is_empty() {
+            // No header holds letters of other alphabets.
+            let letter = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+            let said: String = self.not_tried.join("; ").chars().take(LONGEST_TOLD).map(letter).collect();
+            set_header(headers, "x-llm-not-tried", &said);
+        }
         taken.tell(headers);
     }
 }
+
+/// The most characters of a header that names models: many clients take no more than some thousands in all headers.
+const LONGEST_TOLD: usize = 1000;
 
 /// The length of the longest end of a line with a blank line behind it.
 const BLANK_LINE: usize = b"\r\n\r\n".len();

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::usage::WireUsage;
-use crate::adapter::lenient::{Text, whole};
+use crate::adapter::lenient::{Text, list_or_null, whole};
 use crate::adapter::start::Start;
 use crate::adapter::usage::Surcharges;
 use crate::adapter::{DecodeError, Decoder, Flow, signature, sse};
@@ -38,8 +38,8 @@ struct Message<'a> {
     id: Text<'a>,
     #[serde(borrow)]
     model: Text<'a>,
-    #[serde(borrow)]
-    content: Option<Vec<Block<'a>>>,
+    #[serde(borrow, deserialize_with = "list_or_null")]
+    content: Vec<Block<'a>>,
     #[serde(borrow)]
     stop_reason: Text<'a>,
     #[serde(borrow)]
@@ -143,7 +143,7 @@ impl Decoder for MessageDecoder {
 impl MessageDecoder {
     fn message(&mut self, message: Message<'_>, is_whole: bool, events: &mut Vec<StreamEvent>) {
         self.start.take(&message.id, &message.model, events);
-        for block in message.content.into_iter().flatten() {
+        for block in message.content {
             self.block(None, block, events);
         }
         if is_whole || !message.stop_reason.is_empty() {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use self::shape::Said;
 use super::mask::mask_keys;
+use super::object::Object;
 use super::sse;
 use crate::error::{Failure, FailureKind};
 use crate::words::shortened;
@@ -49,6 +50,9 @@ pub fn decode(status: u16, body: &[u8]) -> Failure {
 pub fn refusal(body: &[u8]) -> Option<Failure> {
     /// What holds answers in some format.
     const ANSWERS: [&str; 5] = ["choices", "content", "candidates", "output", "data"];
+    if body.len() > LARGEST {
+        return None;
+    }
     let may_refuse = match fields(body) {
         Some(fields) => !has_any(&fields, &ANSWERS),
         None => is_sentence(body),
@@ -82,18 +86,34 @@ pub fn failure_instead(body: &[u8]) -> Option<Failure> {
     if is_told { Some(decode(200, body)) } else { refusal(body) }
 }
 
-/// The fields of a body that is an object.
+/// The fields of a body that is an object. Of a long one, whose fields may hold millions of values, those that are short.
 fn fields(body: &[u8]) -> Option<Map<String, Value>> {
-    serde_json::from_slice(body.strip_prefix(sse::BOM).unwrap_or(body)).ok()
+    let body = body.strip_prefix(sse::BOM).unwrap_or(body);
+    if body.len() <= LARGEST {
+        return serde_json::from_slice(body).ok();
+    }
+    let Object(fields) = serde_json::from_slice(body).ok()?;
+    let mut left = LARGEST;
+    let short = fields.into_iter().filter_map(|(name, value)| {
+        left = left.checked_sub(name.len() + value.get().len())?;
+        Some((name.into_owned(), serde_json::from_str(value.get()).ok()?))
+    });
+    Some(short.collect())
 }
 
 fn has_any(fields: &Map<String, Value>, names: &[&str]) -> bool {
     names.iter().any(|name| fields.get(*name).is_some_and(|value| !value.is_null()))
 }
 
+/// The JSON of a body.
+fn json(text: &str) -> Option<Value> {
+    let short = || Some(text).filter(|text| text.len() <= LARGEST).and_then(|text| serde_json::from_str(text).ok());
+    fields(text.as_bytes()).map(Value::Object).or_else(short)
+}
+
 /// Reads a body of any known shape.
 fn read(text: &str) -> Said {
-    if let Ok(value) = serde_json::from_str::<Value>(text) {
+    if let Some(value) = json(text) {
         return Said::from_json(&value);
     }
     if text.starts_with("data:") || text.starts_with("event:") || text.starts_with(':') {
@@ -101,7 +121,7 @@ fn read(text: &str) -> Said {
         parser.push(text.as_bytes());
         parser.push(b"\n\n");
         while let Some(frame) = parser.next() {
-            if let Some(value) = frame.ok().and_then(|frame| serde_json::from_str::<Value>(frame.data).ok()) {
+            if let Some(value) = frame.ok().and_then(|frame| json(frame.data)) {
                 return Said::from_json(&value);
             }
         }

@@ -5,12 +5,12 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use super::reasoning::{Detail, Signatures};
 use super::usage::read as read_usage;
-use crate::adapter::lenient::{Text, list, list_or_null, maybe, whole};
+use crate::adapter::lenient::{Text, kept, list, list_or_null, maybe, whole};
 use crate::adapter::start::Start;
 use crate::adapter::tool_calls::{Function, Piece, ToolCalls};
 use crate::adapter::usage::{self, Surcharges};
@@ -226,8 +226,8 @@ impl ChatDecoder {
         if let Some(function) = delta.function_call.filter(|_| !is_called) {
             self.tool_calls.take(Piece::of_function(function), events);
         }
-        if let Some(extra) = extra.and_then(|extra| serde_json::from_str::<Map<String, Value>>(extra.get()).ok()) {
-            events.push(StreamEvent::ReasoningSignature(Value::Object(extra).to_string()));
+        if let Some(extra) = extra.and_then(kept).filter(Value::is_object) {
+            events.push(StreamEvent::ReasoningSignature(extra.to_string()));
         }
         self.has_content |= events.len() > before;
     }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::adapter::lenient::Text;
+use crate::adapter::lenient::{Text, kept};
 use crate::adapter::signature::{self, join, split};
 
 /// One entry of `reasoning_details`.
@@ -42,7 +42,7 @@ impl Signatures {
             self.size += detail.text.len();
         }
         if !detail.data.is_empty() {
-            self.opaque.extend(serde_json::from_str::<Value>(raw.get()).ok());
+            self.opaque.extend(kept(raw));
             self.size += raw.get().len() + signature::OF_A_BLOCK;
         }
         let signed = detail.signature.some()?;

@@ -22,6 +22,7 @@ use crate::input;
 use crate::private;
 use crate::report::chat::Prompt;
 use crate::report::escape;
+use crate::report::term::wait_until_written;
 use crate::run::Notices;
 
 /// The longest line of a pipe, in bytes.
@@ -101,11 +102,14 @@ impl Input {
     /// Waits for the next line.
     ///
     /// # Errors
-    /// The terminal or the pipe cannot be read.
+    /// The terminal or the pipe cannot be read, or what was said before cannot be written.
     pub(super) fn next(&mut self, prompt: &Prompt) -> Result<Line, Error> {
         let line = match self {
             Self::Pipe => return next_of_pipe(),
             Self::Terminal { editor, .. } => {
+                // The editor changes the mode of the terminal, for which the system waits until everything is written, and hears
+                // no signal.
+                wait_until_written()?;
                 if let Some(words) = editor.helper_mut() {
                     words.prompt.clone_from(&prompt.coloured);
                 }

@@ -8,6 +8,9 @@ use super::{LONG, Place, SHORTEST_PART};
 /// As many backslashes are read as one escape: JSON in JSON in JSON has seven.
 const MOST_SLASHES: usize = 8;
 
+/// The most bytes of an escape that is not complete.
+const LONGEST_ESCAPE: usize = 20;
+
 /// How each character of a secret is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
@@ -112,9 +115,18 @@ fn begins(first: u8, within: &[u8], style: Style) -> [bool; 256] {
 fn spelled_at(text: &[u8], start: usize, secret: &[u8], first: usize, style: Style, place: Place) -> Option<usize> {
     let (end, read) = run(text, start, (secret, first), style, place);
     let is_whole = first + read == secret.len();
-    let is_cut = first == 0 && matches!(&text[end..], b"" | b"..." | b"\xE2\x80\xA6");
+    let is_cut = first == 0 && is_end(&text[end..]);
     let enough = if is_cut { SHORTEST_PART } else { large_part(secret.len()) };
     (is_whole || secret.len() >= LONG && read >= enough).then_some(end)
+}
+
+/// Whether nothing follows but dots for what was cut off, and before them an escape that was cut, too.
+fn is_end(rest: &[u8]) -> bool {
+    let begun = rest.strip_suffix(b"...").or_else(|| rest.strip_suffix("…".as_bytes())).unwrap_or(rest);
+    let is_of_escape = |byte: &u8| byte.is_ascii_alphanumeric() || br"\%=&#{".contains(byte);
+    begun.first().is_none_or(|first| br"\%=&".contains(first))
+        && begun.len() <= LONGEST_ESCAPE
+        && begun.iter().all(is_of_escape)
 }
 
 /// Where the letters of a secret end that begin at this place, from the `first` on, and how many of them there are.

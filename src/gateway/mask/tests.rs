@@ -123,6 +123,25 @@ fn a_key_that_is_cut_by_the_end_of_a_text_is_masked() {
         }
     }
     assert_eq!(name(&mask, "got sk-CANARY and more"), "got sk-CANARY and more");
+    // The end of the text may stand within an escape.
+    let escapes: [fn(u8) -> String; 5] = [
+        |byte| format!("%{byte:02x}"),
+        |byte| format!("%2525{byte:02x}"),
+        |byte| format!("&#x{byte:04X};"),
+        |byte| format!("\\\\u00{byte:02x}"),
+        |byte| format!("\\U{byte:08x}"),
+    ];
+    for escape in escapes {
+        let text: String = KEY.bytes().map(escape).collect();
+        let one = escape(b'k').len();
+        for length in 6 * one..text.len() {
+            for end in ["", "…", "..."] {
+                let shown = name(&mask, &format!("got {}{end}", &text[..length]));
+                let rest = shown.strip_prefix("got ***").unwrap_or_else(|| panic!("{length} {shown}"));
+                assert!(rest.trim_end_matches(end).len() < one, "{shown}");
+            }
+        }
+    }
 }
 
 #[test]

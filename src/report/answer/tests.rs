@@ -1,7 +1,6 @@
 use super::*;
-use crate::call::Target;
 use crate::chat::ToolCall;
-use crate::report::samples::{HOSTILE, failed, ms, rate_limited, record, truncated};
+use crate::report::samples::{HOSTILE, attempt, failed, ms, rate_limited, record, truncated};
 
 fn at(event: Event) -> RunEvent {
     RunEvent { call: 0, at: ms(0), event }
@@ -180,6 +179,11 @@ fn the_figures_are_one_line() {
         stats(&answer).join(" · "),
         "openai/gpt-5.4-mini (asked fast-chat) · cached · total 2.0 ms · 14 in, – out · cost unknown"
     );
+    // Another gateway was asked for the same model before.
+    let own = attempt("m", None, None);
+    answer.gateway = own.gateway.clone();
+    answer.attempts = vec![Attempt { gateway: "other".into(), ..own.clone() }, own];
+    assert_eq!(stats(&answer)[0], "openrouter::openai/gpt-5.4-mini (asked fast-chat)");
 }
 
 #[test]
