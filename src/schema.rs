@@ -5,7 +5,7 @@ mod cost;
 use jsonschema::Validator;
 use serde_json::Value;
 
-use crate::chat::{Request, Response, ResponseFormat};
+use crate::chat::{Request, Response, ResponseFormat, check_values};
 use crate::error::{Failure, FailureKind};
 
 /// The name that is sent with a schema, because the wire formats require one.
@@ -24,7 +24,7 @@ impl Schema {
     /// # Errors
     /// The first mistake in it, in words for the user.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
+        let value = json(text)?;
         if !value.is_object() {
             return Err("it is not a JSON object".into());
         }
@@ -49,7 +49,7 @@ impl Schema {
     pub fn check(&self, text: &str) -> Result<(), Failure> {
         let fails =
             |what: String| Failure::new(FailureKind::Schema, format!("the answer does not follow the schema: {what}"));
-        let answer: Value = serde_json::from_str(text).map_err(|error| fails(format!("it is not JSON: {error}")))?;
+        let answer = json(text).map_err(&fails)?;
         if !cost::is_reasonable(&self.value, cost::depth(&answer)) {
             return Err(fails("it is nested so deep that it cannot be checked in a reasonable time".to_owned()));
         }
@@ -65,6 +65,12 @@ impl Schema {
             more => Err(fails(format!("{what} (and {more} more)"))),
         }
     }
+}
+
+/// Reads a JSON text that is held as a whole.
+fn json(text: &str) -> Result<Value, String> {
+    check_values(text.as_bytes())?;
+    serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))
 }
 
 /// Whether an answer has the form that its request asks for. An answer that calls tools is not the last

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::chat::Tool;
+use crate::chat::{Tool, check_values};
 
 /// A function in a field of its own, as in chat completions, or in one object with its type, as in responses.
 #[derive(Debug, Deserialize)]
@@ -32,6 +32,7 @@ struct Function {
 /// # Errors
 /// The first mistake in them, in words for the user.
 pub fn parse(text: &str) -> Result<Vec<Tool>, String> {
+    check_values(text.as_bytes())?;
     let definitions: Vec<Value> =
         serde_json::from_str(text).map_err(|error| format!("it is not a JSON array of functions: {error}"))?;
     let mut names = BTreeSet::new();

@@ -83,7 +83,7 @@ fn what_can_be_done_about_a_failure_is_said_by_every_command() {
     home.llm(["ask", "-m", "good", "hi"]).output().exits(0);
     for command in [&["compare", "hi"][..], &["rerun"], &["bench", "-n", "2"], &["batch", "rows.txt", "{{ line }}"]] {
         let outcome = home.llm(command).args(["-m", "bad"]).output();
-        outcome.exits(4).says("hint: the gateway refused the key: `llm key test env` checks it");
+        outcome.exits(4).says("hint: the gateway refused the key").says("`llm key test env` checks it");
         assert_eq!(outcome.stderr().matches("hint: ").count(), 1, "{outcome}");
         let outcome = home.llm(command).args(["-m", "large"]).output();
         outcome.says("hint: the request is larger than the gateway");

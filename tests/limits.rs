@@ -183,6 +183,34 @@ fn a_compression_bomb_does_not_go_off() {
     }
 }
 
+// H19
+#[cfg(target_os = "linux")]
+#[test]
+fn a_small_body_of_millions_of_values_takes_little_memory() {
+    let many = "{\"\":0},".repeat(2 << 20);
+    for body in [
+        format!("{{\"error\":{{\"message\":\"x\",\"d\":[{many}0]}}}}"),
+        format!("{{\"choices\":[{many}0]}}"),
+        format!(
+            "{{\"choices\":[{{\"message\":{{\"tool_calls\":[{many}0],\"reasoning_details\":[{{\"data\":\"x\",\"d\":[{many}0]}}]}}}}]}}"
+        ),
+    ] {
+        let headers = [("content-type", "application/json"), ("content-encoding", "gzip")];
+        let gateway = Gateway::always(Reply::with_headers(200, &headers, gzip(body.as_bytes())));
+        ask_in_little_memory(&gateway).exits(1).prints("");
+    }
+}
+
+/// The events of a body that is compressed come without a wait between them.
+#[test]
+fn a_stream_of_nothing_hears_time_limits() {
+    let headers = [("content-type", "text/event-stream"), ("content-encoding", "gzip")];
+    let nothing = gzip("data:{}\n\n".repeat(8 << 20).as_bytes());
+    let gateway = Gateway::always(Reply::with_headers(200, &headers, nothing));
+    let outcome = Home::with(&gateway).llm(["ask", "--retries", "0", "--timeout", "100ms", "hi"]).output();
+    outcome.exits(7).says("the call took longer than 0.1 s");
+}
+
 // H20
 #[test]
 fn headers_without_measure_are_1() {

@@ -361,7 +361,7 @@ fn a_failed_call_has_its_hint_last_and_no_line_of_dashes() {
     let screen = outcome.exits(4).terminal().replace("\r\n", "\n");
     assert!(!screen.contains('–'), "{screen}");
     let (_, hint) = screen.split_once("hint:").expect("a hint");
-    assert!(hint.ends_with("replaces it\n"), "{screen}");
+    assert!(hint.ends_with("checks it\n"), "{screen}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{DecodeError, surrogates};
-use crate::chat::JsonStrings;
+use crate::chat::{JsonStrings, check_values};
 
 /// The object without its `null` fields. In the bodies that we write, `null` means that a field is not given.
 pub(super) fn given(mut object: Value) -> Value {
@@ -87,12 +87,13 @@ pub(super) fn write_event(name: Option<&str>, data: &impl Serialize, out: &mut V
 }
 
 /// The arguments of a tool call as JSON. Text that is not JSON stays text, which the other side will refuse, and so does JSON with a
-/// number that would change: an amount or an account must not become another one.
+/// number that would change, since an amount or an account must not become another one, or with too many values.
 pub(super) fn arguments_value(arguments: &str) -> Value {
     if arguments.trim().is_empty() {
         return Value::Object(Map::new());
     }
-    let value = serde_json::from_str(&surrogates::mended(arguments)).ok();
+    let value = check_values(arguments.as_bytes()).ok();
+    let value = value.and_then(|()| serde_json::from_str(&surrogates::mended(arguments)).ok());
     value.filter(|_| !has_long_integer(arguments)).unwrap_or_else(|| arguments.into())
 }
 

@@ -13,6 +13,7 @@ use super::body::malformed;
 use super::field_names::{is_same_field, may_name_others, names_other_model};
 use super::object::Object;
 use super::{Api, DecodeError, WireRequest, gemini};
+use crate::chat::check_values;
 
 /// What a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,6 +72,7 @@ impl ClientBody {
     /// # Errors
     /// The body is not a JSON object, or no model is named.
     pub fn read(api: Api, operation: Operation, path: &str, bytes: Bytes) -> Result<Self, DecodeError> {
+        check_values(&bytes).map_err(malformed)?;
         let fields = fields_of(&bytes)?;
         if let Some(field) = fields.iter().find(|field| names_other_model(&field.name)) {
             return Err(malformed(format!(

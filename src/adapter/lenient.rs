@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::chat::StreamEvent;
+use crate::chat::{StreamEvent, check_values};
 
 /// An object or a scalar, or `None` where the value is of another type. It reads the text twice, so it is for fields
 /// that are small or rare.
@@ -27,9 +27,6 @@ pub(super) const MOST_ITEMS: usize = 1 << 16;
 
 /// The most items of a list that has one for each token.
 const MOST_TOKENS: usize = 1 << 20;
-
-/// The most values in each other of what is kept as it is.
-const MOST_VALUES: usize = 1 << 18;
 
 /// The items of a list, unless there are more than `MOST`.
 enum Bounded<T, const MOST: usize> {
@@ -103,10 +100,9 @@ pub(super) fn by_position<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Vec<Opti
     }
 }
 
-/// A value that is kept as it is; `None` where it holds more values than anything that a gateway wants back.
+/// A value that is kept as it is, for the gateway wants it back; `None` where it holds too many others.
 pub(super) fn kept(raw: &RawValue) -> Option<Value> {
-    let values = raw.get().bytes().filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{')).count();
-    (values <= MOST_VALUES).then(|| serde_json::from_str(raw.get()).ok()).flatten()
+    check_values(raw.get().as_bytes()).ok().and_then(|()| serde_json::from_str(raw.get()).ok())
 }
 
 /// A text; empty where the value is missing, `null` or of another type. It borrows from the input where the JSON has no
@@ -273,7 +269,7 @@ mod tests {
         let raw = |json: &str| serde_json::from_str::<Box<RawValue>>(json).expect("JSON");
         assert_eq!(by_position::<u64>(&raw(&more)).len(), MOST_ITEMS + 1);
         assert!(by_position::<u64>(&raw(&of(MOST_TOKENS + 1))).is_empty());
-        assert!(kept(&raw(&more)).is_some() && kept(&raw(&of(MOST_VALUES + 1))).is_none());
+        assert!(kept(&raw(&more)).is_some() && kept(&raw(&of(crate::chat::MOST_VALUES))).is_none());
     }
 
     #[test]

@@ -171,7 +171,7 @@ impl ToolCalls {
     }
 }
 
-fn arguments(raw: &RawValue) -> Cow<'_, str> {
+pub(super) fn arguments(raw: &RawValue) -> Cow<'_, str> {
     match raw.get() {
         "null" => Cow::Borrowed(""),
         json if json.starts_with('"') => serde_json::from_str::<Text<'_>>(json).unwrap_or_default().0,

@@ -85,7 +85,7 @@ fn is_still_going_on(reason: &str) -> bool {
 
 /// Whether a finish reason that is not known sounds as if something were missing.
 pub(super) fn sounds_cut(reason: &str) -> bool {
-    const PARTS: [&str; 94] = [
+    const PARTS: [&str; 99] = [
         "err",
         "fail",
         "cancel",
@@ -174,6 +174,11 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "out_of",
         "harmful",
         "flagged",
+        "full",
+        "censor",
+        "pii",
+        "jailbreak",
+        "reset",
         "user_stop",
         "userstop",
         "by_user",

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::chat::JsonStrings;
+use crate::chat::check_values;
 #[cfg(unix)]
 use crate::input;
 
@@ -169,9 +169,7 @@ impl RawRow {
             Content::Line(bytes) => Ok(Map::from_iter([(LINE_FIELD.to_owned(), Value::String(utf8(bytes)?))])),
             Content::Json(bytes) => {
                 std::str::from_utf8(bytes).or_else(|_| utf8(bytes).map(|_| ""))?;
-                if bytes.len() > MOST_VALUES && values(bytes) > MOST_VALUES {
-                    return Err(format!("it has more than {MOST_VALUES} values"));
-                }
+                check_values(bytes)?;
                 match serde_json::from_slice(bytes) {
                     Ok(Value::Object(fields)) => Ok(fields),
                     Ok(_) => Err("it is not a JSON object".to_owned()),
@@ -189,15 +187,6 @@ impl RawRow {
                 .collect(),
         }
     }
-}
-
-/// The most values of a row, in all of its lists and objects. Each takes some hundred bytes of memory.
-const MOST_VALUES: usize = 500_000;
-
-/// How many values there are in a JSON text, or more: each but the first comes after a comma or opens a list or an object.
-fn values(json: &[u8]) -> usize {
-    let mut strings = JsonStrings::default();
-    1 + json.iter().filter(|byte| !strings.holds(**byte) && matches!(byte, b',' | b'[' | b'{')).count()
 }
 
 /// What a JSON error says, with the column alone: the line is always the first.

@@ -13,7 +13,7 @@ mod usage;
 pub use event::{FinishReason, StreamEvent};
 pub use logprob::{Alternative, TokenLogprob};
 pub use media::{MediaKind, begins_as_picture, decode_base64, picture_type};
-pub use nesting::{JsonStrings, Nesting};
+pub use nesting::{JsonStrings, MOST_VALUES, Nesting, check_values};
 pub use request::{Audio, File, Image, ImageSource, Message, Part, Request, ResponseFormat, Role, Tool, ToolChoice};
 pub use response::{Calls, Response, ToolCall};
 pub use usage::{Surcharge, Usage};

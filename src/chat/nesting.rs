@@ -21,6 +21,33 @@ impl JsonStrings {
     }
 }
 
+/// The most values of a JSON text that is held in memory as a whole, in all of its lists and objects. Each takes some hundred
+/// bytes.
+pub const MOST_VALUES: usize = 500_000;
+
+/// An object takes as much memory as so many other values.
+const OBJECT: usize = 4;
+
+/// Checks that a JSON text can be held in memory as a whole. Each value but the first comes after a comma, or is the first of a list
+/// or an object.
+///
+/// # Errors
+/// It has more than [`MOST_VALUES`], in words for the user.
+pub fn check_values(json: &[u8]) -> Result<(), String> {
+    let weight = |byte: &u8| match byte {
+        b'{' => OBJECT,
+        b',' | b'[' => 1,
+        _ => 0,
+    };
+    // Most texts have fewer, with all that stands in their strings.
+    if json.len() <= MOST_VALUES / OBJECT || json.iter().map(weight).sum::<usize>() < MOST_VALUES {
+        return Ok(());
+    }
+    let mut strings = JsonStrings::default();
+    let found: usize = json.iter().filter(|byte| !strings.holds(**byte)).map(weight).sum();
+    if found < MOST_VALUES { Ok(()) } else { Err(format!("it has more than {MOST_VALUES} values")) }
+}
+
 /// What has been opened in a JSON text and not been closed again.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nesting {
@@ -61,6 +88,22 @@ impl Nesting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_text_of_very_many_values_is_refused_and_objects_count_for_several() {
+        let list = |item: &str, count: usize| format!("[{}]", vec![item; count].join(","));
+        for (json, is_good) in [
+            (list("1", MOST_VALUES - 1), true),
+            (list("1", MOST_VALUES), false),
+            (list("{}", MOST_VALUES / 5 - 1), true),
+            (list("{}", MOST_VALUES / 5 + 1), false),
+            (list("\"[{,\\\",\"", MOST_VALUES / 2), true),
+            ("{".repeat(MOST_VALUES), false),
+        ] {
+            let end = json.len().min(20);
+            assert_eq!(check_values(json.as_bytes()).is_ok(), is_good, "{} {}", &json[..end], json.len());
+        }
+    }
 
     #[test]
     fn a_text_is_open_until_its_last_bracket_however_it_is_cut() {

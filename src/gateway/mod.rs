@@ -81,6 +81,8 @@ pub struct Client {
     http: reqwest::Client,
     gateway: config::Gateway,
     key: Option<SecretString>,
+    /// What the user is told if the gateway refuses the key.
+    if_refused: Option<String>,
     mask: Mask,
     connects: Connects,
     endpoints: Endpoints,
@@ -113,18 +115,20 @@ impl Client {
             None => Vec::new(),
         };
         let mask = Mask::new(&gateway, None).and(&proxy_secrets);
-        Ok(Self { http, gateway, key: None, mask, connects, endpoints: Endpoints::default(), proxy, proxy_secrets })
+        let endpoints = Endpoints::default();
+        Ok(Self { http, gateway, key: None, if_refused: None, mask, connects, endpoints, proxy, proxy_secrets })
     }
 
-    /// Adds the key, which is sent with every request in the headers of the wire format.
+    /// Adds the key, which is sent with every request in the headers of the wire format, and what the user is told if the gateway
+    /// refuses it.
     ///
     /// # Errors
     /// The key holds characters that HTTP does not allow in a header.
-    pub fn with_key(mut self, key: SecretString) -> Result<Self, Failure> {
+    pub fn with_key(mut self, key: SecretString, if_refused: String) -> Result<Self, Failure> {
         // A key that cannot be sent in one format cannot be sent in any.
         request_headers::common(&self.gateway, self.gateway.api, Some(&key))?;
         self.mask = Mask::new(&self.gateway, Some(&key)).and(&self.proxy_secrets);
-        self.key = Some(key);
+        (self.key, self.if_refused) = (Some(key), Some(if_refused));
         Ok(self)
     }
 
@@ -153,9 +157,7 @@ impl Client {
         }
         if failure.advice.is_none() {
             let advice = match failure.kind {
-                FailureKind::Auth => Some(format!(
-                    "the gateway refused the key: `llm key test {name}` checks it, `llm key set {name}` replaces it"
-                )),
+                FailureKind::Auth => self.if_refused.clone(),
                 FailureKind::NotFound => {
                     Some(format!("`llm models -g {name}` lists what {name} offers; `llm doctor` checks its base URL"))
                 }

@@ -24,6 +24,9 @@ const HELD_BACK: Duration = Duration::from_secs(1);
 /// How long a stream may go on after the finish reason: to report usage, and after that to end.
 const GRACE: Duration = Duration::from_secs(2);
 const SHORT_GRACE: Duration = Duration::from_millis(250);
+/// After a chunk of so many bytes, signals, time limits and other calls have their turn: it may hold a thousand events, and what a
+/// compressed body holds comes without a wait.
+const LARGE_CHUNK: usize = 4 * 1024;
 /// Events are sent at the latest when this many bytes of the body have been read, so that they do not fill the memory.
 const MESSAGE: usize = 64 * 1024;
 
@@ -101,6 +104,9 @@ impl Reading<'_> {
                     unsent.read += chunk.len();
                     flow = stream.push(&chunk, &mut decoded);
                     relay.iter_mut().for_each(|relay| relay.add(chunk.clone()));
+                    if chunk.len() >= LARGE_CHUNK {
+                        yield_now().await;
+                    }
                 }
                 Some(Ok(None)) => break,
                 None if wake < limit.deadline => flow = Ok(Flow::Continue),

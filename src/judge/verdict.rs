@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::chat::check_values;
 use crate::schema::Schema;
 
 /// The best score; the worst is 0.
@@ -48,6 +49,7 @@ pub(super) fn read(text: &str, count: usize) -> Result<Vec<(f64, String)>, Strin
     let text = unfenced(text);
     let schema = Schema::parse(&schema(count).to_string())?;
     schema.check(text).map_err(|failure| failure.message)?;
+    check_values(text.as_bytes())?;
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let verdict = |index: usize| {
         let verdict = &value[letter(index)];

@@ -295,6 +295,25 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_waited_for_can_be_waited_for_later() {
+        static READS: OnceLock<()> = OnceLock::new();
+        static SEEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+        static WRITER: BackgroundWriter = BackgroundWriter::by(|bytes| {
+            READS.wait();
+            SEEN.lock().expect("no panic").extend_from_slice(bytes);
+            Ok(())
+        });
+        WRITER.write(b"unread").expect("handed over");
+        assert!(!WRITER.finish(Some(Instant::now())).expect("no failure"), "given up");
+        WRITER.wait_for_turn();
+        thread::scope(|scope| {
+            scope.spawn(|| READS.set(()).expect("set once"));
+            WRITER.wait_until_written();
+        });
+        assert_eq!(*SEEN.lock().expect("no panic"), b"unread");
+    }
+
+    #[test]
     fn what_waits_has_a_limit_and_a_line_says_how_much_is_missing() {
         static READS: OnceLock<()> = OnceLock::new();
         static SEEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());

@@ -408,7 +408,7 @@ impl Preparation<'_> {
                 }
                 let name = &client.config().name;
                 self.notices.detail(&format!("{name}: key {} from {}", found.key.hint(), found.source));
-                client.with_key(found.key.expose().to_owned().into())
+                client.with_key(found.key.expose().to_owned().into(), found.if_refused)
             }
             Err(error) => {
                 let mut failure = Failure::new(FailureKind::NoKey, error.to_string());

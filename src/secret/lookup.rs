@@ -40,6 +40,22 @@ pub struct Found {
     pub source: Source,
     /// What was dropped around it.
     pub cleaned: Cleaned,
+    /// What the user is told if the gateway refuses it.
+    pub if_refused: String,
+}
+
+impl Found {
+    fn new(key: Key, source: Source, cleaned: Cleaned, slot: &Slot) -> Self {
+        let (test, set) = (format!("`llm key test {}{}` checks it", slot.gateway, slot.name_flag()), slot.command());
+        let if_refused = match source {
+            Source::Environment { .. } | Source::Command { .. } => {
+                format!("the gateway refused the key from {source}: `llm key test {}` checks it", slot.gateway)
+            }
+            Source::Keyring { .. } => format!("the gateway refused the key: {test}, `{set}` replaces it"),
+            Source::File { .. } => format!("the gateway refused the key: {test}, `{set} --store file` replaces it"),
+        };
+        Self { key, source, cleaned, if_refused }
+    }
 }
 
 /// What is known of a gateway's key without asking a keyring or a command.
@@ -111,7 +127,7 @@ impl Lookup<'_> {
             return Ok(Place::Here(None));
         }
         if chosen.is_none() {
-            if let Some(found) = self.in_environment(&gateway.key.env) {
+            if let Some(found) = self.in_environment(&gateway.key.env, slot) {
                 return found.map(|found| Place::Here(Some(found)));
             }
             if let Some(argv) = &gateway.key.command {
@@ -122,7 +138,7 @@ impl Lookup<'_> {
         Ok(match saved {
             Some((path, Some(saved))) if saved.store == StoreKind::File => {
                 let source = Source::File { path };
-                Place::Here(saved.key.map(|key| Found { key, source, cleaned: Cleaned::default() }))
+                Place::Here(saved.key.map(|key| Found::new(key, source, Cleaned::default(), slot)))
             }
             // For a gateway that works without a key, mostly on this machine, the keyring is not unlocked unless a key
             // was saved in it.
@@ -132,10 +148,10 @@ impl Lookup<'_> {
     }
 
     /// The first variable that is set and not empty.
-    fn in_environment(&self, names: &[String]) -> Option<Result<Found, Error>> {
+    fn in_environment(&self, names: &[String], slot: &Slot) -> Option<Result<Found, Error>> {
         let (name, value) = names.iter().find_map(|name| Some((name.clone(), self.env.get(name)?)))?;
         Some(match Key::parse(value) {
-            Ok((key, cleaned)) => Ok(Found { key, source: Source::Environment { name }, cleaned }),
+            Ok((key, cleaned)) => Ok(Found::new(key, Source::Environment { name }, cleaned, slot)),
             Err(why) => Err(Error::Key {
                 message: format!("the environment variable {name} holds no key"),
                 cause: Some(why.to_string()),
@@ -148,8 +164,10 @@ impl Lookup<'_> {
         let (argv, scrub) = (argv.to_vec(), self.key_variables.to_vec());
         let program = argv.first().cloned().unwrap_or_default();
         let source = Source::Command { program: program.clone() };
+        let place = slot.clone();
         let job = Job::start("key_command", move || {
-            command::run(&argv, &scrub, COMMAND_LIMIT).map(|(key, cleaned)| Some(Found { key, source, cleaned }))
+            let found = command::run(&argv, &scrub, COMMAND_LIMIT);
+            found.map(|(key, cleaned)| Some(Found::new(key, source, cleaned, &place)))
         });
         // The command has its own limit, which has to pass first.
         let timeout = Timeout { limit: COMMAND_LIMIT + Duration::from_secs(2), ..self.stores.timeout };
@@ -161,7 +179,7 @@ impl Lookup<'_> {
         let place = slot.clone();
         let job = Job::start("keyring", move || {
             let source = Source::Keyring { service: place.service(), user: place.name.clone() };
-            Ok(keyring.get(&place)?.map(|key| Found { key, source, cleaned: Cleaned::default() }))
+            Ok(keyring.get(&place)?.map(|key| Found::new(key, source, Cleaned::default(), &place)))
         });
         Pending::running(job, slot, gateway, self.stores.timeout, Asked::Keyring)
     }

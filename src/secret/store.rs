@@ -59,7 +59,7 @@ impl Slot {
     }
 
     /// What saves this key.
-    fn command(&self) -> String {
+    pub(super) fn command(&self) -> String {
         format!("llm key set {}{}", self.gateway, self.name_flag())
     }
 

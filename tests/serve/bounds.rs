@@ -16,6 +16,10 @@ fn what_is_too_large_too_odd_or_too_slow_has_a_status_of_its_own() {
     let bearer = format!("Bearer {}", server.key);
     let large = format!(r#"{{"model":"m","messages":[],"x":"{}"}}"#, "a".repeat(1 << 20));
     assert_eq!(server.send(&server.key, "/v1/chat/completions", &[], large).status, 413);
+    let many = format!("{{\"model\":\"m\",\"messages\":[{}0]}}", "{},".repeat(150_000));
+    let refused = server.send(&server.key, "/v1/chat/completions", &[], many);
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("it has more than 500000 values"), "{}", refused.text());
     let named = server.ask(&server.key, &"m".repeat(3_000));
     assert_eq!((named.status, named.json()["error"]["param"].as_str()), (400, Some("model")));
     for (body, status) in [(&b"{"[..], 400), (b"[]", 400), (b"", 400), (b"{\"model\":1}", 400), (b"\xff{}", 400)] {

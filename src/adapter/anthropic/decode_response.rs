@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::usage::WireUsage;
 use crate::adapter::lenient::{Text, list_or_null, whole};
 use crate::adapter::start::Start;
+use crate::adapter::tool_calls::arguments;
 use crate::adapter::usage::Surcharges;
 use crate::adapter::{DecodeError, Decoder, Flow, signature, sse};
 use crate::chat::{FinishReason, StreamEvent, Surcharge};
@@ -180,11 +181,9 @@ impl MessageDecoder {
                 let (id, name) = (block.id.0.into_owned(), block.name.0.into_owned());
                 events.push(StreamEvent::ToolCallStart { index: call, id, name });
                 // In a stream, the input is empty here and follows in pieces.
-                let input = block.input.map(RawValue::get).filter(|input| index.is_none() || !is_empty_object(input));
-                if let Some(input) = input {
-                    let text = serde_json::from_str::<Text<'_>>(input).unwrap_or_default();
-                    let arguments = if input.starts_with('"') { text.0.into_owned() } else { input.to_owned() };
-                    events.push(StreamEvent::ToolCallDelta { index: call, arguments });
+                let input = block.input.filter(|input| index.is_none() || !is_empty_object(input.get()));
+                if let Some(input) = input.map(arguments).filter(|input| !input.is_empty()) {
+                    events.push(StreamEvent::ToolCallDelta { index: call, arguments: input.into_owned() });
                 }
             }
             // The vendor's own tools run on its side; their blocks are no part of the answer. Usage counts searches and advice.

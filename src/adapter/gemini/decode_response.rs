@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::adapter::lenient::{Count, Text, list, list_or_null, maybe, whole};
 use crate::adapter::start::Start;
 use crate::adapter::usage::Surcharges;
-use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse, usage, verdict};
+use crate::adapter::{DecodeError, Decoder, Flow, logprobs, missing, signature, sse, tool_calls, usage, verdict};
 use crate::chat::{FinishReason, StreamEvent, Surcharge, Usage};
 
 #[derive(Debug, Default, Deserialize)]
@@ -187,7 +187,11 @@ impl ContentDecoder {
             }
             reason = self.finish_reason(&candidate.finish_reason);
         }
-        if prompt_feedback.is_some_and(|feedback| !feedback.block_reason.is_empty()) {
+        let blocked = prompt_feedback.map(|feedback| feedback.block_reason).filter(|reason| !reason.is_empty());
+        if let Some(why) = blocked {
+            // The unspecified reason is that of a prompt that was not blocked, where the answer says how it ended.
+            let is_told = &*why != "BLOCK_REASON_UNSPECIFIED";
+            reason = reason.filter(|reason| !(is_told && verdict::sounds_whole(reason)));
             reason = reason.or(Some(FinishReason::ContentFilter));
         }
         events.extend(usage_metadata.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
@@ -218,8 +222,8 @@ impl ContentDecoder {
             self.calls += 1;
             let id = call.id.0.into_owned();
             events.push(StreamEvent::ToolCallStart { index, id, name: call.name.0.into_owned() });
-            if let Some(arguments) = call.args.map(|args| args.get().to_owned()).filter(|args| args != "null") {
-                events.push(StreamEvent::ToolCallDelta { index, arguments });
+            if let Some(arguments) = call.args.map(tool_calls::arguments).filter(|arguments| !arguments.is_empty()) {
+                events.push(StreamEvent::ToolCallDelta { index, arguments: arguments.into_owned() });
             }
         }
     }
@@ -329,6 +333,25 @@ mod tests {
             let frame = sse::Frame { event: "", data: &data };
             ContentDecoder::default().decode(&frame, &mut events).expect("readable");
             assert_eq!(events.pop(), Some(StreamEvent::Finish(finish)), "{part} {reason}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_that_was_blocked_has_no_whole_answer() {
+        for (block, reason, finish) in [
+            ("SAFETY", "STOP", FinishReason::ContentFilter),
+            ("SAFETY", "MAX_TOKENS", FinishReason::Length),
+            ("SAFETY", "", FinishReason::ContentFilter),
+            ("BLOCK_REASON_UNSPECIFIED", "STOP", FinishReason::Stop),
+            ("BLOCK_REASON_UNSPECIFIED", "", FinishReason::ContentFilter),
+            ("", "STOP", FinishReason::Stop),
+        ] {
+            let candidate = format!(r#"{{"content":{{"parts":[{{"text":"a"}}]}},"finishReason":"{reason}"}}"#);
+            let data = format!(r#"{{"candidates":[{candidate}],"promptFeedback":{{"blockReason":"{block}"}}}}"#);
+            let mut events = Vec::new();
+            let frame = sse::Frame { event: "", data: &data };
+            ContentDecoder::default().decode(&frame, &mut events).expect("readable");
+            assert_eq!(events.pop(), Some(StreamEvent::Finish(finish)), "{block} {reason}");
         }
     }
 

@@ -263,9 +263,14 @@ impl ResponseDecoder {
     fn end(&mut self, body: Body<'_>, events: &mut Vec<StreamEvent>) {
         let Body { id, model, status, output, usage, service_tier, incomplete_details, .. } = body;
         self.start.take(&id, &model, events);
+        // A body that holds neither an answer nor a word of how it ended is none.
+        let is_nothing = status.is_empty() && output.is_empty() && !self.has_content;
         self.output(output, &service_tier, events);
         events.extend(usage.map(read_usage).filter(|usage| !usage.is_unknown()).map(StreamEvent::Usage));
         let reason = incomplete_details.unwrap_or_default().reason;
+        if is_nothing && reason.is_empty() {
+            return;
+        }
         let reason = match (&*reason, &*status) {
             ("max_output_tokens" | "max_tokens", _) => FinishReason::Length,
             ("content_filter", _) => FinishReason::ContentFilter,

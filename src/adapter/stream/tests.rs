@@ -46,6 +46,35 @@ fn a_count_of_no_tokens_is_believed_of_an_empty_answer_alone() {
 }
 
 #[test]
+fn a_response_without_an_answer_and_without_a_status_is_none() {
+    for (fields, is_answer) in [
+        (r#""status":null,"output":[]"#, false),
+        (r#""output":[]"#, false),
+        (r#""status":"completed","output":[]"#, true),
+        (r#""status":null,"output":[{"type":"message","content":[{"type":"output_text","text":"a"}]}]"#, true),
+    ] {
+        let body = format!(r#"{{"id":"r","object":"response",{fields}}}"#);
+        let mut stream = Stream::new(Api::OpenaiResponses.adapter());
+        stream.push(format!("data: {body}\n\n").as_bytes(), &mut Vec::new()).expect("events");
+        assert_eq!(stream.end(&mut Vec::new()).is_ok(), is_answer, "{body}");
+        assert_eq!(Api::OpenaiResponses.adapter().decode_response(body.as_bytes()).is_ok(), is_answer, "{body}");
+    }
+}
+
+#[test]
+fn a_call_that_gemini_gives_as_a_text_may_break_off_too() {
+    for (arguments, is_cut) in
+        [(r#""{\"a\":1}""#, false), (r#""{\"a\":""#, true), (r#"{"a":1}"#, false), ("null", false)]
+    {
+        let part = format!(r#"{{"functionCall":{{"name":"f","args":{arguments}}}}}"#);
+        let event = format!(r#"{{"candidates":[{{"content":{{"parts":[{part}]}},"finishReason":"STOP"}}]}}"#);
+        let mut stream = Stream::new(Api::Gemini.adapter());
+        stream.push(format!("data: {event}\n\n").as_bytes(), &mut Vec::new()).expect("events");
+        assert_eq!(stream.end(&mut Vec::new()).is_err(), is_cut, "{arguments}");
+    }
+}
+
+#[test]
 fn a_call_whose_arguments_break_off_is_cut_whatever_the_gateway_says() {
     let call = |arguments: &str| {
         let call = serde_json::json!([{"index": 0, "id": "c", "function": {"name": "f", "arguments": arguments}}]);

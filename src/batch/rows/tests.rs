@@ -1,6 +1,7 @@
 use std::io::{Cursor, Write};
 
 use super::*;
+use crate::chat::MOST_VALUES;
 
 fn rows(bytes: &[u8], format: Option<RowFormat>) -> Vec<RawRow> {
     let mut rows = Rows::new(Box::new(Cursor::new(bytes.to_vec())), None, format).expect("readable");

@@ -123,6 +123,34 @@ fn a_key_in_the_file_asks_no_keyring() {
     assert_eq!((key.as_str(), source.starts_with("key file ")), ("sk-1", true));
 }
 
+#[cfg(unix)]
+#[test]
+fn what_to_do_about_a_key_that_is_refused_depends_on_where_it_came_from() {
+    let mock = MockKeyring::new();
+    let mut corp = gateway("corp");
+    for name in [None, Some("team-a")] {
+        mock.keyring().set(&Slot::of(&corp, name), &key("sk-1")).expect("kept");
+    }
+    let stores = mock.stores(None);
+    let advice = |gateway: &Gateway, chosen, env: &[(&str, &str)], stores: &Stores| {
+        let advice = find(gateway, chosen, env, stores).expect("no error").expect("a key").if_refused;
+        advice.strip_prefix("the gateway refused the key").expect("what happened").to_owned()
+    };
+    let variable = [("CORP_API_KEY", "sk-1")];
+    assert_eq!(
+        advice(&corp, None, &variable, &stores),
+        " from environment variable CORP_API_KEY: `llm key test corp` checks it"
+    );
+    let saved = |flag: &str| format!(": `llm key test corp{flag}` checks it, `llm key set corp{flag}` replaces it");
+    assert_eq!(advice(&corp, None, &[], &stores), saved(""));
+    assert_eq!(advice(&corp, Some("team-a"), &variable, &stores), saved(" --name team-a"));
+    let dir = tempfile::tempdir().expect("a directory");
+    KeyFile::in_dir(dir.path()).set(&Slot::of(&corp, None), &key("sk-1")).expect("kept");
+    assert!(advice(&corp, None, &[], &untouchable(Some(dir.path()))).ends_with("corp --store file` replaces it"));
+    corp.key.command = Some(vec!["echo".into(), "sk-1".into()]);
+    assert_eq!(advice(&corp, None, &[], &stores), " from key_command `echo`: `llm key test corp` checks it");
+}
+
 #[test]
 fn a_gateway_that_needs_no_key_asks_for_none() {
     let mut local = gateway("local");
