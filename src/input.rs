@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What a file that is read may be. A device with nothing in it, such as `/dev/null`, is an empty file in both cases.
@@ -278,4 +278,19 @@ mod tests {
         let error = read_text(&path, LIMIT, Accept::Files).expect_err("not text").to_string();
         assert_eq!(error, "it is not UTF-8 text: there is a bad byte in line 2");
     }
+}
+
+/// The file itself, where the path is a link or leads over several; the file may not be there yet.
+pub(crate) fn behind_links(path: &Path) -> PathBuf {
+    /// Systems follow no more links.
+    const MOST_LINKS: usize = 40;
+    if let Ok(whole) = path.canonicalize() {
+        return whole;
+    }
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(to) = path.read_link() else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(to);
+    }
+    path
 }

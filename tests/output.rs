@@ -160,6 +160,11 @@ fn a_link_stays_and_a_private_file_stays_private() {
     assert!(link.is_symlink());
     assert_eq!(std::fs::read_to_string(&path).expect("a file"), "Hello.\n");
     assert_eq!(std::fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+    let early = home.path().join("early.txt");
+    std::os::unix::fs::symlink("not-there-yet.txt", &early).expect("a link");
+    home.llm(["ask", "--out", "early.txt", "hi"]).output().exits(0);
+    let made = std::fs::read_to_string(home.path().join("not-there-yet.txt"));
+    assert_eq!((early.is_symlink(), made.expect("a file").as_str()), (true, "Hello.\n"));
 }
 
 #[test]

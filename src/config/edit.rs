@@ -11,6 +11,7 @@ use super::Env;
 use super::settings::Settings;
 use super::source::{LARGEST_CONFIG, Source};
 use crate::error::Error;
+use crate::input::behind_links;
 use crate::private;
 
 /// How the names of files begin and end that are about to become the config file. The directory may hold files of others.
@@ -255,7 +256,7 @@ pub fn write_config(path: &Path, text: &str, replace: bool) -> Result<(), Error>
 
 /// Puts the file in its place once all of it is on the disk.
 fn put(path: &Path, text: &str, replace: bool) -> io::Result<()> {
-    let target = target(path);
+    let target = behind_links(path);
     let old = fs::metadata(&target).ok();
     // Nothing else gives way to a file, such as a device.
     if old.as_ref().is_some_and(|old| !old.is_file()) {
@@ -271,14 +272,6 @@ fn put(path: &Path, text: &str, replace: bool) -> io::Result<()> {
     put.map(drop).map_err(|error| error.error)
 }
 
-/// The file itself, where the path is a link; the file may not be there yet.
-fn target(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| match (fs::read_link(path), path.parent()) {
-        (Ok(to), Some(directory)) => directory.join(to),
-        _ => path.to_owned(),
-    })
-}
-
 /// The directory of a file, which is made where it is not there.
 fn directory(file: &Path) -> io::Result<&Path> {
     let directory = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
@@ -289,7 +282,7 @@ fn directory(file: &Path) -> io::Result<&Path> {
 
 /// Waits for the right to change the file. Returns `None` where the file system has no locks.
 fn lock(path: &Path) -> io::Result<Option<File>> {
-    let target = target(path);
+    let target = behind_links(path);
     let directory = directory(&target)?;
     // The file itself cannot be locked, because each change puts another one in its place.
     #[cfg(unix)]

@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 use super::device::{self, Device};
 use super::term::{Output, Stream, Text, check_stream, print};
 use crate::error::{Error, Failure, FailureKind};
+use crate::input;
 
 /// So many bytes are collected before they are written.
 const CHUNK: usize = 64 * 1024;
@@ -168,7 +169,7 @@ fn target(path: &Path, limit: Option<Duration>) -> io::Result<(PathBuf, Target)>
             let device = open_device(path, limit)?;
             return Ok((path.to_owned(), Target::Device(Device::new(path, device))));
         }
-        Err(_) => (path.to_owned(), None),
+        Err(_) => (input::behind_links(path), None),
     };
     let directory = match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory.to_owned(),

@@ -29,12 +29,20 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
     }
     if said.moderated
         || is(&["content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation_blocked"])
-        || refused && says(&["contentpolicyviolationerror", "requires moderation", "content management policy"])
+        || refused
+            && says(&[
+                "contentpolicyviolationerror",
+                "requires moderation",
+                "content management policy",
+                "guardrail policy",
+                "by guardrail",
+            ])
     {
         return FailureKind::ContentFilter;
     }
     if is(&["insufficient_quota", "billing_error", "insufficient_credits"])
         || status == Some(403) && says(&["limit exceeded", "budget", "额度已用尽", "额度不足", "余额不足"])
+        || refused && says(&["exceededtokenbudget", "exceededbudget:"])
         || status.is_none_or(|status| status == 400 || status == 429)
             && says(&["budget has been exceeded", "budgetexceedederror"])
     {

@@ -95,6 +95,16 @@ fn the_words_of_the_body_tell_more_than_the_status() {
             r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#,
             Auth,
         ),
+        (
+            400,
+            r#"{"error":{"message":"Authentication Error, ExceededTokenBudget: Current spend for token: 7.2e-05; Max Budget for Token: 2e-07","type":"auth_error","code":"400"}}"#,
+            Credits,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Prompt contains a secret (AWS access key) and was blocked by guardrail"}}"#,
+            ContentFilter,
+        ),
         (400, r#"{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}"#, Auth),
         (400, r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: sk***e."}"#, Auth),
         (400, r#"{"code":"InvalidApiKey","message":"Invalid API-key provided.","request_id":"x"}"#, Auth),
