@@ -23,6 +23,7 @@ pub mod extract;
 mod failpoint;
 pub mod gateway;
 mod http;
+mod ids;
 mod input;
 mod json_file;
 pub mod judge;

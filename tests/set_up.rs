@@ -86,6 +86,69 @@ fn the_config_is_shown_without_what_headers_say() {
     assert!(outcome.stdout().contains("https://corp.example/v1") && !outcome.stdout().contains(KEY), "{outcome}");
 }
 
+/// Every kind of name that a config gives, as `"NAME"`.
+const NAMES: &str = r#"
+[gateway."NAME"]
+base_url = "http://127.0.0.1:9/v1"
+auth = "none"
+model_api = { "NAME" = "anthropic" }
+[set]
+"NAME" = ["m"]
+[alias."NAME"]
+models = ["m"]
+[task]
+"NAME" = "m"
+[allow]
+"NAME" = ["m"]
+[price."NAME"]
+input = 1
+[[budget]]
+limit = 1
+per = "day"
+name = "NAME"
+match = { key = "NAME", tag."NAME" = "NAME" }
+[template."NAME"]
+prompt = "{{ input }}"
+params = { "NAME" = { "NAME" = 1 } }
+[pipeline."NAME"]
+steps = [{ name = "a", prompt = "x" }]
+"#;
+
+#[test]
+fn settings_are_shown_as_toml_whatever_names_there_are() {
+    let names = [
+        ("two\\nlines", "two\nlines"),
+        ("the \\\"big\\\" model's", "the \"big\" model's"),
+        ("a.b c", "a.b c"),
+        ("a\\u0001b\\r", "a\u{1}b\r"),
+    ];
+    for (written, name) in names {
+        let home = Home::new().config(&NAMES.replace("NAME", written));
+        home.llm(["config", "check"]).output().exits(0);
+        home.llm(["config", "get", &format!("gateway.\"{written}\".auth")]).output().exits(0).prints("none\n");
+        let parse =
+            |text: String| text.parse::<toml::Table>().unwrap_or_else(|error| panic!("{name:?}: {error}\n{text}"));
+        let all = parse(home.llm(["config", "show"]).output().exits(0).stdout());
+        for table in ["gateway", "set", "alias", "task", "allow", "price", "template", "pipeline"] {
+            assert!(all[table].get(name).is_some(), "{table} {name:?}\n{all}");
+        }
+        assert!(all["gateway"][name]["model_api"].get(name).is_some(), "{name:?}\n{all}");
+        assert!(all["template"][name]["params"][name].get(name).is_some(), "{name:?}\n{all}");
+        for command in ["alias", "template"] {
+            let one = parse(home.llm([command, "show", name]).output().exits(0).stdout());
+            assert!(one[command].get(name).is_some(), "{name:?}\n{one}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn settings_are_shown_as_toml_where_the_path_of_the_config_has_two_lines() {
+    let home = Home::new();
+    let path = home.file("two\nlines.toml", "model = \"m\"\n");
+    home.llm(["config", "get", "model"]).env("LLM_CONFIG", path).output().exits(0).prints("m\n");
+}
+
 #[test]
 fn the_doctor_tells_a_gateway_that_answers_from_one_that_does_not() {
     let models = serde_json::json!({"object": "list", "data": [{"id": "m", "object": "model"}]});

@@ -193,6 +193,38 @@ fn a_machine_without_certificates_is_told_what_to_install() {
 }
 
 // H04
+/// A block that looks like a certificate, and holds none.
+const BROKEN: &str = "-----BEGIN CERTIFICATE-----\nzzzz\n-----END CERTIFICATE-----\n";
+
+#[test]
+fn a_ca_file_with_a_broken_certificate_is_named_also_where_others_in_it_are_good() {
+    let good = Authority::new().pem;
+    for (written, why) in [
+        (BROKEN.to_owned(), "certificate 1 in it cannot be used"),
+        (format!("{good}{BROKEN}"), "certificate 2 in it cannot be used"),
+        (
+            format!("{good}-----BEGIN CERTIFICATE-----\n*\n-----END CERTIFICATE-----\n"),
+            "certificate 2 in it cannot be used",
+        ),
+        ("no certificate".to_owned(), "it holds no certificate"),
+    ] {
+        let home = Home::new().env("LLM_API_KEY", KEY).env("SSL_CERT_FILE", "/nonexistent");
+        let path = home.file("corp-ca.pem", &written);
+        let outcome = ask_from(home, "https://127.0.0.1:9/v1", "ca_file = \"corp-ca.pem\"\n");
+        outcome.exits(7).says(&format!("the ca_file {} cannot be read", path.display())).says(why);
+        outcome.never_says("SSL_CERT_FILE").never_says("ca-certificates");
+    }
+}
+
+#[test]
+fn a_file_of_the_environment_with_a_broken_certificate_alone_is_named() {
+    let home = Home::new().env("LLM_API_KEY", KEY);
+    let path = home.file("broken.pem", BROKEN);
+    let home = home.env("SSL_CERT_FILE", &path);
+    let named = format!("SSL_CERT_FILE names {}: is it there, and does it hold certificates", path.display());
+    ask_from(home, "https://127.0.0.1:9/v1", "").exits(7).says(&named);
+}
+
 #[test]
 fn https_to_a_plain_port_is_7_and_the_mistake_is_named() {
     let port = listen(|mut stream| {

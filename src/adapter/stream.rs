@@ -8,6 +8,7 @@ use super::sse::{BOM, Frame, FrameError, Parser};
 use super::{Adapter, DecodeError, Decoder, Flow, error_body, surrogates, tool_calls, verdict};
 use crate::chat::{Calls, FinishReason, Nesting, StreamEvent, TokenLogprob, Usage};
 use crate::error::{Failure, FailureKind};
+use crate::ids::new_id;
 
 /// The largest answer that is read, in bytes: text, log-probabilities, reasoning and tool arguments together.
 pub const MAX_ANSWER: usize = 16 << 20;
@@ -405,7 +406,7 @@ pub fn with_id(mut event: StreamEvent) -> StreamEvent {
     if let StreamEvent::ToolCallStart { id, .. } = &mut event
         && id.is_empty()
     {
-        *id = format!("call_{}", uuid::Uuid::now_v7().simple());
+        *id = format!("call_{}", new_id().simple());
     }
     event
 }

@@ -18,6 +18,7 @@ use crate::adapter::{Api, ClientBody, Operation, WireRequest};
 use crate::chat::Request;
 use crate::config::{Budget, model_may_fit, name_may_fit};
 use crate::error::Failure;
+use crate::ids::new_id;
 use crate::money::Usd;
 use crate::schema::Schema;
 
@@ -89,7 +90,7 @@ pub struct Call {
 impl Call {
     /// A call with a new id, for an answer that is neither judged nor a step.
     pub fn new(index: usize, asked: impl Into<String>, choices: Vec<Choice>, request: Arc<Request>) -> Self {
-        let id = uuid::Uuid::now_v7().to_string();
+        let id = new_id().to_string();
         Self {
             index,
             idempotency_key: id.clone(),

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use super::{Context, count_models};
 use crate::cli::{KeyArgs, KeyCommand, KeyStore, TextOrJson};
-use crate::config::{Auth, Env, Gateway};
+use crate::config::{Auth, Env, Gateway, KEY_NAME_RULE, is_key_name};
 use crate::error::Error;
 use crate::report::error::notice;
 use crate::report::json;
@@ -124,15 +124,9 @@ fn set(
     Ok(())
 }
 
-/// Allows only characters that a shell does not interpret, because names become part of commands that users copy from
-/// messages.
+/// Refuses what cannot name a key, and a key in the place of its name.
 fn check_key_name(name: &str) -> Result<(), Error> {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+');
-    if !name.is_empty() && name.len() <= 100 && name.chars().all(plain) && !name.starts_with('-') {
-        check_gateway_argument(name)
-    } else {
-        Err(Error::usage("the name of a key is made of letters, digits and - _ . @ +, and at most 100 bytes long"))
-    }
+    if is_key_name(name) { check_gateway_argument(name) } else { Err(Error::usage(KEY_NAME_RULE)) }
 }
 
 /// The source of a key that is used instead of a saved key, if there is one.

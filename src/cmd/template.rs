@@ -13,6 +13,7 @@ use crate::report::templates::{self as report, Listed};
 use crate::report::term::print;
 use crate::resolve::PromptTemplate;
 use crate::run::Notices;
+use crate::words;
 
 pub(super) fn run(context: &Context, command: &TemplateCommand) -> Result<u8, Error> {
     match command {
@@ -91,7 +92,9 @@ fn new(context: &Context, name: &str, texts: &[(&str, Option<&str>)]) -> Result<
     }
     let path = if texts.iter().all(|(_, text)| text.is_none()) {
         let header = format!("[template.{}]", toml_edit::Key::new(name).display_repr());
-        in_editor(context, name, &NEW.replace("[template.NAME]", &header).replace("NAME", name))?
+        // A line break in the name would end the comment.
+        let text = NEW.replacen("NAME", &words::on_one_line(name), 1).replace("[template.NAME]", &header);
+        in_editor(context, name, &text)?
     } else {
         let mut table = Table::new();
         for (key, text) in texts {

@@ -7,6 +7,7 @@ mod env;
 mod file;
 mod headers;
 mod key_rules;
+mod key_source;
 mod model_pattern;
 mod names;
 mod own_files;
@@ -25,6 +26,7 @@ pub use edit::{ConfigEdit, parse_key, write_config};
 pub use env::Env;
 pub use file::parse_duration;
 pub use key_rules::{KeyBudget, KeyRules, MissingClass};
+pub use key_source::{KEY_NAME_RULE, KeySource, is_key_name};
 pub use model_pattern::{check_spelling, model_fits, model_may_fit, name_fits, name_may_fit, unknown_gateway};
 pub use names::nearest;
 pub use pipeline::{INPUT, Pipeline, Step, find as find_pipeline};
@@ -116,18 +118,6 @@ pub enum Auth {
     Optional,
     /// No key is looked for.
     None,
-}
-
-/// The sources of a gateway's key, in the order in which they are tried: environment, command, keyring or key file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct KeySource {
-    /// Names of environment variables, the first one that is set counts. `LLM_API_KEY` is among them for the default
-    /// gateway alone.
-    pub env: Vec<String>,
-    /// A program and its arguments that prints the key; run without a shell.
-    pub command: Option<Vec<String>>,
-    /// Which of the gateway's named keys in the keyring; `None` is `default`.
-    pub name: Option<String>,
 }
 
 /// The forms of price lists.

@@ -232,26 +232,21 @@ impl Settings {
             None => return Err(wrong("base_url", "it has no base_url".into())),
         };
         let base_url = base_url.map_err(|error| wrong("base_url", error.to_string()))?;
-        if table.key_command.as_ref().is_some_and(Vec::is_empty) {
-            return Err(wrong("key_command", "key_command names no program".into()));
-        }
         let markup = match table.markup {
             None => None,
             Some(share) if (0.0..=100.0).contains(&share) => Some((share * 1_000_000.0).round() as u32),
             Some(share) => return Err(wrong("markup", format!("markup = {share} is not a share such as 0.055"))),
         };
         let auth = table.auth.unwrap_or(if base_url.is_loopback() { Auth::Optional } else { Auth::Required });
-        let mut key_env: Vec<String> = table.key_env.clone().unwrap_or_default();
-        if auth != Auth::None && self.owner_of_llm_api_key() == Some(name) {
-            key_env.insert(0, LLM_API_KEY.to_owned());
-        }
+        let has_llm_api_key = auth != Auth::None && self.owner_of_llm_api_key() == Some(name);
+        let key = KeySource::of(table, has_llm_api_key).map_err(|problem| problem.below(["gateway", name]))?;
         Ok(Gateway {
             name: name.to_owned(),
             base_url,
             api: table.api.unwrap_or_default(),
             model_api: table.model_api.clone().unwrap_or_default(),
             auth,
-            key: KeySource { env: key_env, command: table.key_command.clone(), name: table.key_name.clone() },
+            key,
             headers: table.headers.clone().unwrap_or_default(),
             ca_file: table.ca_file.as_ref().map(|path| self.beside_config(path)),
             timeouts: table.timeouts.unwrap_or_default().into(),

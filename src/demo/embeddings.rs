@@ -8,12 +8,12 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::server::{Backend, Received, read_body};
 use crate::adapter::Api;
 use crate::error::{Failure, FailureKind};
 use crate::http::{idempotency_key, invalid, json_body, refusal};
+use crate::ids::new_id;
 
 /// The most inputs of one request, as at OpenAI.
 const MOST_INPUTS: usize = 2048;
@@ -121,7 +121,7 @@ async fn embed(backend: &impl Backend, headers: &HeaderMap, body: Received) -> R
     if inputs.len() > MOST_INPUTS {
         return Err(invalid(format!("`input` must not have more than {MOST_INPUTS} items")));
     }
-    let key = idempotency_key(headers).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+    let key = idempotency_key(headers).map_or_else(|| new_id().to_string(), str::to_owned);
     let answer = backend.embed(&request.model, &key, &inputs, request.dimensions).await?;
     let encoding = request.encoding_format.unwrap_or_default();
     let data = answer.vectors.into_iter().enumerate().map(|(index, vector)| WireEmbedding {

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use reqwest::Certificate;
 use reqwest::redirect::Policy;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
 use super::connect::Connects;
@@ -49,22 +52,30 @@ pub(super) fn client(
     if gateway.base_url.is_https() || proxy.is_some_and(|proxy| proxy.is_encrypted()) {
         check_authorities(env)?;
         if let Some(path) = &gateway.ca_file {
-            let unreadable = |cause: String| {
-                let message = format!("the ca_file {} cannot be read", path.display());
-                Failure::new(FailureKind::Network, message).with_cause(cause)
-            };
-            let pem =
-                input::read(path, LARGEST_CA_FILE, Accept::Files).map_err(|error| unreadable(error.to_string()))?;
-            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unreadable(chain(&error)))?;
-            if certificates.is_empty() {
-                return Err(unreadable("it holds no certificate".into()));
-            }
-            builder = builder.tls_certs_merge(certificates);
+            builder = builder.tls_certs_merge(authorities(path)?);
         }
     } else {
         builder = builder.tls_certs_only(Vec::new());
     }
     builder.build().map_err(|error| no_tls(&error, env))
+}
+
+/// The certificates of a `ca_file`. Each is tried here, because a client that cannot be built does not say whose certificate it
+/// does not understand.
+fn authorities(path: &Path) -> Result<Vec<Certificate>, Failure> {
+    let unreadable = |cause: String| {
+        let message = format!("the ca_file {} cannot be read", path.display());
+        Failure::new(FailureKind::Network, message).with_cause(cause)
+    };
+    let pem = input::read(path, LARGEST_CA_FILE, Accept::Files).map_err(|error| unreadable(error.to_string()))?;
+    let mut authorities = Vec::new();
+    for (index, found) in CertificateDer::pem_slice_iter(&pem).enumerate() {
+        let unusable = |why: String| unreadable(format!("certificate {} in it cannot be used: {why}", index + 1));
+        let found = found.map_err(|error| unusable(error.to_string()))?;
+        authorities.push(Certificate::from_der(&found).map_err(|error| unusable(chain(&error)))?);
+        RootCertStore::empty().add(found).map_err(|error| unusable(error.to_string()))?;
+    }
+    if authorities.is_empty() { Err(unreadable("it holds no certificate".into())) } else { Ok(authorities) }
 }
 
 /// The failure of a client that could not be built, mostly because no authority is found.

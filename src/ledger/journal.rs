@@ -18,6 +18,7 @@ use super::files::{check_dir, private_file};
 use super::row::Row;
 use super::store::{Mode, Store, StoreError};
 use super::{Records, Vote, spill, write};
+use crate::ids::new_id;
 use crate::private;
 use crate::score::Part;
 
@@ -114,7 +115,7 @@ impl Segment {
     fn create(dir: &Path, prefix: &str) -> io::Result<Self> {
         private::create_dir(dir)?;
         check_dir(dir).map_err(io::Error::other)?;
-        let path = dir.join(format!("{prefix}{}{SUFFIX}", uuid::Uuid::now_v7()));
+        let path = dir.join(format!("{prefix}{}{SUFFIX}", new_id()));
         let file = private_file(&path)?;
         file.try_lock().map_err(io::Error::other)?;
         Ok(Self { file, path, length: 0 })

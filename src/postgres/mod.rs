@@ -28,6 +28,7 @@ use self::decide::{Job, Write};
 use self::session::{Address, Link, Session};
 use crate::config::{Budget, SharedStore};
 use crate::error::Error;
+use crate::ids::new_id;
 use crate::ledger::shards::ShardStore;
 use crate::ledger::{Filter, RemoteLedger, Row, Sink, StoreError, Wanted};
 use crate::policy::budget::{Balance, BudgetStore, Decision, Entry as Reserved, Spent, balances_of};
@@ -72,7 +73,7 @@ impl PostgresStore {
     /// The address cannot be read.
     pub(crate) fn new(settings: &SharedStore) -> Result<Self, Error> {
         let address = Address::read(settings)?;
-        let server = uuid::Uuid::now_v7().to_string().into();
+        let server = new_id().to_string().into();
         let unwritten = Arc::default();
         let jobs = decide::start(address.clone(), server, Arc::clone(&unwritten))
             .map_err(|error| Error::system("the system has no thread for [store]", &error))?;

@@ -4,6 +4,7 @@ use postgres::{Error, Row};
 
 use super::calls::{json, text};
 use super::session::{Link, Session};
+use crate::ids::new_id;
 use crate::ledger::StoreError;
 use crate::ledger::jobs::{JobProgress, JobState, SILENT_MS};
 use crate::ledger::shards::{Joined, Place, Shard, ShardStart, ShardStore, SharedJob};
@@ -101,7 +102,7 @@ fn join(session: &mut Session, start: &ShardStart, state: JobState, progress: &J
             Joined { job: job.id.clone(), resting_since_ms: (!job.is_open()).then_some(job.began_ms) }
         }
         None => {
-            let id = uuid::Uuid::now_v7().to_string();
+            let id = new_id().to_string();
             let sql = "INSERT INTO batch_jobs (id, fingerprint, began_ms, of, input)
                  VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::int8, $3, $4)";
             session.execute(sql, &[&id, &start.fingerprint, &start.of.cast_signed(), &text(&start.input)])?;

@@ -5,7 +5,9 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use serde_json::Value;
+use toml_edit::Key;
 
+use super::escape;
 use super::term::Text;
 use crate::adapter::mask_keys;
 use crate::config::{Alias, Auth, Gateway, PriceList, Said, SchemaSource, Settings, Step, Template};
@@ -41,7 +43,8 @@ pub fn in_force(settings: &Settings) -> Result<String, Error> {
     file.text("ttl", &span(settings.cache.ttl));
     file.text("max_size", &size(settings.cache.max_size));
     for budget in &settings.budgets {
-        file.0.push_str(&format!("\n# budget of {}\n", budget.describe()));
+        file.0.push('\n');
+        file.comment(&format!("budget of {}", budget.describe()));
     }
     if !settings.allow.is_empty() {
         file.table("allow", "");
@@ -57,7 +60,7 @@ pub fn in_force(settings: &Settings) -> Result<String, Error> {
     }
     settings.templates.iter().for_each(|(name, template)| self::template_table(&mut file, name, template));
     for (model, price) in &settings.prices {
-        file.table(&format!("price.{}", quoted(model)), "");
+        file.table(&format!("price.{}", key(model)), "");
         for (name, rate) in [
             ("input", price.input),
             ("output", price.output),
@@ -82,6 +85,11 @@ impl File {
         self.0.push_str(&format!("\n[{name}]{comment}\n"));
     }
 
+    /// A line that says something about the file. A name or a path in it may hold line breaks, which would end the comment.
+    fn comment(&mut self, text: &str) {
+        self.0.push_str(&format!("# {}\n", escape::line(text)));
+    }
+
     fn value(&mut self, key: &str, value: impl Display) {
         self.0.push_str(&format!("{key} = {value}\n"));
     }
@@ -102,10 +110,10 @@ impl File {
 /// The settings that stand above all tables.
 fn general(file: &mut File, settings: &Settings) {
     let path = settings.config_path.as_ref().map(|path| path.display());
-    file.0.push_str(&match path {
-        Some(path) if settings.config_found => format!("# config file: {path}\n"),
-        Some(path) => format!("# config file: {path} (not there)\n"),
-        None => "# config file: none, for lack of a home directory\n".to_owned(),
+    file.comment(&match path {
+        Some(path) if settings.config_found => format!("config file: {path}"),
+        Some(path) => format!("config file: {path} (not there)"),
+        None => "config file: none, for lack of a home directory".to_owned(),
     });
     if let Some((name, said)) = settings.default_gateway_said() {
         file.value("default_gateway", quoted(name) + &who(said));
@@ -192,7 +200,7 @@ fn step(file: &mut File, pipeline: &str, step: &Step) {
 
 fn vars(file: &mut File, vars: &BTreeMap<String, String>) {
     if !vars.is_empty() {
-        let vars = vars.iter().map(|(name, value)| format!("{name} = {}", quoted(value)));
+        let vars = vars.iter().map(|(name, value)| format!("{} = {}", key(name), quoted(value)));
         file.value("vars", format!("{{ {} }}", vars.collect::<Vec<_>>().join(", ")));
     }
 }
@@ -283,10 +291,9 @@ fn list(texts: &[String]) -> String {
     format!("[{}]", texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", "))
 }
 
-/// The text as a TOML key, which has quotes only where it needs them.
+/// The text as a TOML key, which has quotes only where it needs them. Unlike a string, it never takes several lines.
 fn key(text: &str) -> String {
-    let bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    if bare { text.to_owned() } else { quoted(text) }
+    Key::new(text).display_repr().into_owned()
 }
 
 #[cfg(test)]

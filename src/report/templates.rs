@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::config;
+use super::escape;
 use super::grid::{Column, Grid};
 use super::json::document;
 use super::term::{Output, Text};
@@ -65,7 +66,7 @@ pub fn one(listed: &Listed<'_>) -> Text {
     let values = listed.variables.iter().filter(|(_, default)| default.is_none());
     let vars: String = values.map(|(name, _)| format!(" --var {name}=…")).collect();
     let input = if listed.needs_input { " INPUT" } else { "" };
-    let usage = format!("\n# llm ask --template {}{vars}{input}\n", listed.name);
+    let usage = format!("\n# llm ask --template {}{vars}{input}\n", escape::line(listed.name));
     config::template(listed.name, listed.template) + usage.as_str()
 }
 

@@ -30,6 +30,7 @@ use jiff::Timestamp;
 use crate::call::{Call, Event, Role, RunEvent, Service, Target};
 use crate::engine::Engine;
 use crate::error::{Error, Failure, FailureKind, SIGPIPE};
+use crate::ids::new_id;
 use crate::ledger::{Circumstances, Records, Row, Turn};
 use crate::record::{Record, Recorder, Status};
 
@@ -250,7 +251,7 @@ struct Run<'a, S> {
 impl<'a, S: Service + 'static> Run<'a, S> {
     fn new(service: &'a Arc<S>, spec: RunSpec<'a>, reporter: &'a mut dyn Reporter) -> Self {
         Self {
-            id: uuid::Uuid::now_v7().to_string(),
+            id: new_id().to_string(),
             began: Timestamp::now(),
             service,
             spec,

@@ -22,6 +22,7 @@ use super::{Server, auth, hosts, limits, models};
 use crate::adapter::{Api, Operation};
 use crate::error::{Failure, FailureKind};
 use crate::http::{format_of, invalid, json_body, not_found};
+use crate::ids::new_id;
 use crate::pricing::estimate;
 
 /// A body whose length is not told begins with room for so many bytes.
@@ -136,7 +137,7 @@ pub(super) async fn handle(server: Arc<Server>, request: Request<Incoming>) -> R
 
 /// The refusal of a request that has not become a call.
 pub(super) fn refused(api: Api, failure: &Failure) -> Response {
-    let id = uuid::Uuid::now_v7().to_string();
+    let id = new_id().to_string();
     let mut response = refusal::respond(api, failure, &id);
     set_header(response.headers_mut(), "x-request-id", &id);
     response
@@ -152,7 +153,7 @@ fn known(server: &Server, api: Api, headers: &HeaderMap, uri: &Uri) -> Result<Ar
 
 /// A refusal that is between the client and this server alone.
 fn own(api: Api, failure: &Failure) -> Response {
-    let id = uuid::Uuid::now_v7().to_string();
+    let id = new_id().to_string();
     let mut response = refusal::as_it_is(api, failure, &id);
     set_header(response.headers_mut(), "x-request-id", &id);
     response

@@ -2,6 +2,8 @@
 
 use axum::http::HeaderMap;
 
+use crate::ids::new_id;
+
 /// The trace that a call belongs to.
 pub(super) struct Trace {
     /// The id of the run: the id of the client's trace, if it has one.
@@ -20,7 +22,7 @@ impl Trace {
             (is_span && !trace.is_nil()).then(|| (trace, span.to_ascii_lowercase()))
         });
         let (run, parent) = given.unzip();
-        Self { run: run.unwrap_or_else(uuid::Uuid::now_v7).to_string(), parent }
+        Self { run: run.unwrap_or_else(new_id).to_string(), parent }
     }
 
     /// What the gateway gets as `traceparent`: the span of this call, which is the end of its id.

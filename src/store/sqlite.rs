@@ -11,6 +11,7 @@ use super::{
     Admission, AuditLog, Audited, Demand, Entry, KeyChange, KeyStore, LEASE, RateStore, ScopedKey, SecretHash,
 };
 use crate::config::KeyRules;
+use crate::ids::new_id;
 use crate::ledger::{LedgerWriter, Store, StoreError};
 
 /// What servers share, in the file of the ledger.
@@ -27,7 +28,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// The store of this data directory, written to by this writer. Nothing is opened yet.
     pub fn new(dir: &Path, writer: LedgerWriter) -> Self {
-        let server = uuid::Uuid::now_v7().to_string().into();
+        let server = new_id().to_string().into();
         Self { writer, dir: dir.to_owned(), server, reader: Mutex::default() }
     }
 

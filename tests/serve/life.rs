@@ -97,6 +97,23 @@ fn a_changed_config_is_taken_over_and_a_bad_one_changes_nothing() {
     server.running.await_stderr("`log` has changed, which counts when the server is started again");
 }
 
+#[cfg(feature = "postgres")]
+#[test]
+fn a_changed_config_whose_store_makes_no_sense_changes_nothing() {
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let before = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+    let server = Server::start(&home, &[]);
+    let with_store = |url: &str| format!("{before}[alias.new]\nmodels = [\"n\"]\n[store]\nurl = \"{url}\"\n");
+    home.file("llm.toml", with_store("postgres://me:s3cret@h:99999/d"));
+    server.running.await_stderr("the url of [store] cannot be read");
+    server.running.await_stderr("goes on with the config that it had");
+    assert_ne!(server.ask(&server.key, "new").header("x-llm-model"), Some("n"));
+    home.file("llm.toml", with_store("postgres://h/d"));
+    server.running.await_stderr("`[store]` has changed, which counts when the server is started again");
+    server.wait_until("the alias", |server| server.ask(&server.key, "new").header("x-llm-model") == Some("n"));
+}
+
 #[cfg(unix)]
 #[test]
 fn sighup_reads_the_config_again_and_calls_keep_what_they_began_with() {

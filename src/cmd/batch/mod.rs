@@ -37,6 +37,7 @@ use crate::batch::{BatchSchedule, Control, Feed, StopReason};
 use crate::cli::{BatchArgs, BatchCommand, BatchRunArgs, OnError, Order, Via};
 use crate::config::LogLevel;
 use crate::error::{Error, STDOUT};
+use crate::ids::new_id;
 use crate::ledger::LedgerWriter;
 use crate::ledger::jobs::{Job, JobProgress, JobState, set_state};
 use crate::money::Usd;
@@ -136,7 +137,7 @@ impl<'a> Batch<'a> {
         let Session { done, tally, unpriced, job, .. } = session;
         let (context, args, plan) = (self.context, self.args, self.plan);
         let base = self.base(&job, tally.paid().usd);
-        let salt = if args.retry_failed { uuid::Uuid::now_v7().to_string() } else { job.clone() };
+        let salt = if args.retry_failed { new_id().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
         let mut samples = maker.samples()?;
         let resolver = context.resolver(args.prompt.to.gateway.as_deref());

@@ -14,6 +14,7 @@ use crate::batch::{Cook, Done, OutputError, OutputFile, Repaired, Tally};
 use crate::cli::{BatchRunArgs, Via};
 use crate::cmd::{Context, request};
 use crate::error::Error;
+use crate::ids::new_id;
 use crate::ledger::{Store, jobs};
 use crate::report::destination::Destination;
 use crate::report::format::count;
@@ -95,7 +96,7 @@ impl Session {
             done: Done::new(&plan.names),
             tally: Tally::new(&plan.names),
             unpriced: Vec::new(),
-            job: uuid::Uuid::now_v7().to_string(),
+            job: new_id().to_string(),
             is_resumed: false,
         };
         let resume = args.resume || args.retry_failed;

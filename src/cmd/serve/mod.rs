@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::timeout;
 
 use self::signals::{Wish, Wishes};
-use super::shared::Shared;
+use super::shared::{self, Shared};
 use super::{Context, process};
 use crate::cli::{ServeArgs, ServeCommand, ServeRunArgs};
 use crate::config::{Env, LogLevel, Settings, SharedStore, parse_duration};
@@ -277,6 +277,8 @@ struct Maker {
 impl Maker {
     fn load(&self, settings: Settings, before: Option<&LoadedConfig>) -> Result<LoadedConfig, Error> {
         let timeout = Timeout::new(self.terminal.stderr.tty, settings.keyring_timeout);
+        // A server has read it at its start. One that is another now must not keep the next from starting.
+        shared::check(&settings)?;
         let stores = Stores::system(&settings.dirs, timeout);
         let shared = (Arc::clone(&self.budgets), Arc::clone(&self.first_token));
         let changed = self.at_start.changed(&settings);

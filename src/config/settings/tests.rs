@@ -264,6 +264,27 @@ fn a_file_that_cannot_be_there_is_not_there() {
 }
 
 #[test]
+fn a_source_that_can_give_no_key_is_refused_with_its_line_and_not_told() {
+    for (wrong, why) in [
+        ("key_name = \"canary a/b\"", "the name of a key is made of letters"),
+        ("key_name = \"\"", "the name of a key is made of letters"),
+        ("key_name = \"-canary\"", "the name of a key is made of letters"),
+        ("key_name = \"canary\\nb\"", "the name of a key is made of letters"),
+        ("key_env = [\"A\", \"A=canary\"]", "key_env takes names of variables"),
+        ("key_env = [\"\"]", "key_env takes names of variables"),
+        ("key_env = [\"A\\u0000canary\"]", "key_env takes names of variables"),
+        ("key_command = []", "key_command names no program"),
+    ] {
+        let config = format!("[gateway.corp]\nbase_url = \"https://c/v1\"\n{wrong}\n");
+        let error = settings(&[], &config).expect_err(wrong).to_string();
+        assert!(error.starts_with("config.toml:3: gateway `corp`: ") && error.contains(why), "{wrong}: {error}");
+        assert!(!error.contains("canary"), "{error}");
+    }
+    let good = "[gateway.openai]\nkey_name = \"Büro.1@team+x_y-z\"\nkey_env = [\"A B\", \"_\"]\n";
+    settings(&[], good).expect("good");
+}
+
+#[test]
 fn every_variable_that_may_hold_a_key_is_known() {
     let env = [
         ("CORP_SECRET", "canary-1"),

@@ -28,6 +28,7 @@ use crate::call::{Call, Event, Events, Observer, Service, Target};
 use crate::chat::Usage;
 use crate::config::{Action, Budget, Gateway, Match, Subject, Window, model_fits};
 use crate::error::{Failure, FailureKind};
+use crate::ids::new_id;
 use crate::ledger::{self, StoreError};
 use crate::money::Usd;
 use crate::pricing::{Pricing, estimate};
@@ -263,7 +264,7 @@ impl SpendingLimits {
             _ => self.highest_cost(call, false).unwrap_or(Usd::ZERO).max(known),
         };
         let accounts = budgets.iter().map(account).collect();
-        let id = uuid::Uuid::now_v7().to_string();
+        let id = new_id().to_string();
         let entry = Entry { id, accounts, amount: most, expires: now.as_second() };
         let estimated = Usd::from_picos(most.picos() - known.picos());
         store.settle(&entry, Spent { cost: most, estimated });

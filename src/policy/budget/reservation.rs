@@ -9,6 +9,7 @@ use super::{Current, SpendingLimits, account, refused, unknown_balance};
 use crate::call::{Call, CostLimit, Observer, Target};
 use crate::chat::{Response, Usage};
 use crate::error::Failure;
+use crate::ids::new_id;
 use crate::money::Usd;
 use crate::record::Cost;
 
@@ -53,7 +54,7 @@ impl Reservation {
         });
         let lasts = i64::try_from(call.limits.timeout.as_secs()).unwrap_or(i64::MAX).saturating_add(GRACE);
         let entry = Entry {
-            id: uuid::Uuid::now_v7().to_string(),
+            id: new_id().to_string(),
             accounts: budgets.iter().map(account).collect(),
             amount,
             expires: now.as_second().saturating_add(lasts),

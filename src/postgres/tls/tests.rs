@@ -70,3 +70,31 @@ fn an_authority_that_is_named_is_always_asked_for() {
         assert!(error.exit_code() == 3 && error.to_string().contains(word), "{query}: {error}");
     }
 }
+
+#[test]
+fn a_file_with_a_broken_certificate_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = rcgen::CertificateParams::default().self_signed(&key).expect("a certificate").pem();
+    let block = "-----BEGIN CERTIFICATE-----\nzzzz\n-----END CERTIFICATE-----\n";
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    };
+    let [good, secret] =
+        [("good.pem", certificate.clone()), ("key.pem", key.serialize_pem())].map(|(n, t)| file(n, &t));
+    let broken = [("alone.pem", block.to_owned()), ("behind.pem", certificate + block)].map(|(n, t)| file(n, &t));
+    for path in &broken {
+        let named = path.display();
+        let own = format!("?sslcert={named}&sslkey={}", secret.display());
+        for (query, ca_file) in [(String::new(), path), (format!("?sslrootcert={named}"), &good), (own, &good)] {
+            let rules = taken(&format!("postgres://h{query}")).0.apply(Some(ca_file)).expect("they fit");
+            match rules.tls() {
+                Err(error) => assert!(error.to_string().contains(&named.to_string()), "{query}: {error}"),
+                // Of a chain, what comes behind the first is for the database to look at.
+                Ok(_) => assert!(query.contains("sslcert") && named.to_string().ends_with("behind.pem"), "{query}"),
+            }
+        }
+    }
+}

@@ -49,9 +49,11 @@ pub(super) fn client(trust: &Trust, own: Option<(&Path, &Path)>) -> Result<Clien
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let chain = certificates(certificate)?;
-            let unread = |error: &dyn std::error::Error| unread(key, &error.to_string());
-            let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| unread(&error))?;
-            builder.with_client_auth_cert(chain, secret).map_err(|error| unread(&error))?
+            let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| unread(key, &error.to_string()))?;
+            builder.with_client_auth_cert(chain, secret).map_err(|error| {
+                let is_about_certificate = matches!(error, rustls::Error::InvalidCertificate(_));
+                unread(if is_about_certificate { certificate } else { key }, &error.to_string())
+            })?
         }
     };
     // With `sslnegotiation=direct`, the database asks for it.
@@ -92,7 +94,9 @@ fn unset(error: &dyn std::error::Error) -> Error {
         message: "TLS to [store] cannot be set up".into(),
         cause: Some(error.to_string()),
         hint: Some(
-            "are the system's certificates installed (package ca-certificates)? ca_file of [store] names others".into(),
+            "are the system's certificates installed (package ca-certificates), and is what SSL_CERT_FILE or SSL_CERT_DIR names \
+             there, with certificates as PEM, where they are set? ca_file of [store] names others"
+                .into(),
         ),
     }
 }
