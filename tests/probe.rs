@@ -193,7 +193,9 @@ fn what_is_said_of_models_that_lack_something_is_true_for_each_call() {
     let gateway = Gateway::by(move |request: &Request| match (request.model().as_str(), request.prompt()) {
         ("bad", _) => Reply::error(500, "oops"),
         (_, prompt) if prompt.contains("please answer") => Reply::stream(&["Pelican."]),
-        _ if request.json()["messages"].to_string().contains("image_url") => Reply::error(400, "this model takes no images"),
+        _ if request.json()["messages"].to_string().contains("image_url") => {
+            Reply::error(400, "this model takes no images")
+        }
         _ => Reply::stream(&["Pelican."]),
     });
     let home = Home::with(&gateway);

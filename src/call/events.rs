@@ -200,7 +200,15 @@ impl Events {
     /// A sender whose times are counted from `began`.
     pub fn new(call: usize, began: Instant, sender: mpsc::Sender<Vec<RunEvent>>) -> Self {
         let (observer, announced) = (None, None);
-        Self { call, began, sender, has_output: Arc::default(), observer, announced, undelivered: Undelivered::default() }
+        Self {
+            call,
+            began,
+            sender,
+            has_output: Arc::default(),
+            observer,
+            announced,
+            undelivered: Undelivered::default(),
+        }
     }
 
     /// Sends an event that happens now. Waits while the consumer is behind.

@@ -310,7 +310,9 @@ mod tests {
             let address = url(&format!("https://{own}/x.txt"));
             assert!(is_own(&address) && !is_here(&address), "{own}");
         }
-        for here in ["127.0.0.1", "127.9.9.9", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "localhost", "x.localhost."] {
+        for here in
+            ["127.0.0.1", "127.9.9.9", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "localhost", "x.localhost."]
+        {
             let address = url(&format!("https://{here}/x.txt"));
             assert!(is_own(&address) && is_here(&address), "{here}");
         }

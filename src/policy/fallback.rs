@@ -267,7 +267,8 @@ mod tests {
             let (_, events) = run(&fallback, &call).await;
             let told: Vec<String> =
                 events.iter().filter_map(|event| event.event.message()).map(str::to_owned).collect();
-            let asked: Vec<String> = gateway.asked().iter().map(|model| format!("{model} is asked, although it is blind")).collect();
+            let asked: Vec<String> =
+                gateway.asked().iter().map(|model| format!("{model} is asked, although it is blind")).collect();
             (told, asked)
         };
         let (good, bad) = (Reply::answer, || Reply::status(500));

@@ -89,9 +89,15 @@ async fn a_budget_is_spent_by_what_calls_cost_and_then_refuses() {
 #[tokio::test(start_paused = true)]
 async fn what_a_cache_takes_for_input_is_set_aside_where_it_is_more() {
     for marked in [false, true] {
-        let price = ModelPrice { cache_write: "40".parse().ok(), input: Some(Usd::ZERO), output: Some(Usd::ZERO), ..ModelPrice::default() };
+        let price = ModelPrice {
+            cache_write: "40".parse().ok(),
+            input: Some(Usd::ZERO),
+            output: Some(Usd::ZERO),
+            ..ModelPrice::default()
+        };
         let pricing = Arc::new(Pricing::new(&BTreeMap::from([("m".to_owned(), price)]), None));
-        let service = spend(answers("m"), SpendingLimits { pricing, ..limits("[[budget]]\nlimit = 0.1\nper = \"day\"\n") });
+        let service =
+            spend(answers("m"), SpendingLimits { pricing, ..limits("[[budget]]\nlimit = 0.1\nper = \"day\"\n") });
         let mut call = short_call("m", 1);
         let request = Arc::make_mut(&mut call.request);
         request.messages = vec![crate::chat::Message::text(crate::chat::Role::User, "word ".repeat(600))];
