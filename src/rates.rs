@@ -74,6 +74,17 @@ impl Rates {
         Some(self.cache_write.map_or(twice, |write| write.max(twice)))
     }
 
+    /// These rates with all input at the highest price that may be billed for it: a gateway may write it to a cache, or read it
+    /// from there, whether it was marked for that or not.
+    #[must_use]
+    fn with_dearest_input(self, mark: CacheMark) -> Rates {
+        let dearest = |input: Usd| {
+            let of_caches = [self.cache_read, self.cache_write].into_iter().flatten();
+            of_caches.fold(mark.most(input), Ord::max)
+        };
+        Rates { input: self.input.map(dearest), cache_read: None, cache_write: None, ..self }
+    }
+
     /// These rates with `markup` millionths added, each rounded to the nearest picodollar.
     pub fn with_markup(self, markup: u32) -> Rates {
         let marked = |rate: Option<Usd>| rate.map(|rate| marked_up(rate, markup));
@@ -93,6 +104,30 @@ fn marked_up(rate: Usd, markup: u32) -> Usd {
     let scaled = i128::from(rate.picos()) * (ONE + i128::from(markup));
     let rounded = (scaled + scaled.signum() * ONE / 2) / ONE;
     Usd::from_picos(i64::try_from(rounded).unwrap_or(i64::MAX))
+}
+
+/// How long a vendor is asked to keep input in its cache, which may cost more than the prices say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheMark {
+    /// Nothing is marked.
+    None,
+    /// For an hour at Anthropic.
+    Hour,
+    /// For half a day at OpenAI.
+    HalfDay,
+}
+
+impl CacheMark {
+    /// The most that a token may cost by the rules of the vendors, where it costs so much as usual input.
+    fn most(self, input: Usd) -> Usd {
+        let halves = match self {
+            Self::None => 2,
+            Self::Hour => 4,
+            Self::HalfDay => 5,
+        };
+        let picos = (i128::from(input.picos()) * halves + 1) / 2;
+        Usd::from_picos(i64::try_from(picos).unwrap_or(i64::MAX))
+    }
 }
 
 /// The price of a model: rates, which may change with the length of the prompt.
@@ -128,6 +163,16 @@ impl Tariff {
     /// What `usage` costs; see [`Rates::cost`].
     pub fn cost(&self, usage: &Usage) -> Option<Usd> {
         self.at(usage.input?).cost(usage)
+    }
+
+    /// This tariff with all input at the highest price that may be billed for it.
+    #[must_use]
+    pub fn with_dearest_input(mut self, mark: CacheMark) -> Tariff {
+        self.base = self.base.with_dearest_input(mark);
+        for step in &mut self.steps {
+            step.rates = step.rates.with_dearest_input(mark);
+        }
+        self
     }
 
     /// This tariff with `markup` millionths added.
@@ -250,6 +295,34 @@ mod tests {
         let step = Step { above: 200_000, rates: rates("6", "22.5") };
         let tariff = Tariff { steps: vec![step], ..Tariff::from(rates("3", "15")) }.with_markup(1_000_000);
         assert_eq!((tariff.base, tariff.steps[0].rates), (rates("6", "30"), rates("12", "45")));
+    }
+
+    #[test]
+    fn the_dearest_input_is_what_a_cache_takes_for_it_where_that_is_more() {
+        let dearest = |read: Option<&str>, write: Option<&str>, mark| {
+            let price = |text: Option<&str>| text.map(|text| usd(text).per_million());
+            let rates = Rates { cache_read: price(read), cache_write: price(write), ..rates("3", "15") };
+            let dearest = rates.with_dearest_input(mark);
+            assert_eq!(dearest.cost(&Usage { cache_write: Some(1), ..usage(1, 0) }), dearest.input);
+            dearest.input.map(|usd| usd.times(1_000_000).expect("an amount"))
+        };
+        for (read, write, mark, expected) in [
+            (None, None, CacheMark::None, "3"),
+            (Some("0.3"), None, CacheMark::None, "3"),
+            (Some("0.3"), Some("3.75"), CacheMark::None, "3.75"),
+            (Some("4"), Some("3.75"), CacheMark::None, "4"),
+            (Some("0.3"), Some("3.75"), CacheMark::Hour, "6"),
+            (None, Some("7"), CacheMark::Hour, "7"),
+            (None, Some("7"), CacheMark::HalfDay, "7.5"),
+            (None, Some("120"), CacheMark::HalfDay, "120"),
+        ] {
+            assert_eq!(dearest(read, write, mark), Some(usd(expected)), "{read:?} {write:?} {mark:?}");
+        }
+        let odd = Rates { input: Some(Usd::from_picos(1)), ..Rates::default() };
+        assert_eq!(odd.with_dearest_input(CacheMark::HalfDay).input, Some(Usd::from_picos(3)), "rounded up");
+        let free = Rates { cache_write: Some(usd("5").per_million()), ..Rates::FREE };
+        assert_eq!(free.with_dearest_input(CacheMark::None).input, free.cache_write, "input alone is free");
+        assert_eq!(Rates { input: None, ..free }.with_dearest_input(CacheMark::None).input, None, "unknown stays so");
     }
 
     #[test]

@@ -189,6 +189,31 @@ fn findings_are_kept_and_used_by_lists_and_routing() {
 }
 
 #[test]
+fn what_is_said_of_models_that_lack_something_is_true_for_each_call() {
+    let gateway = Gateway::by(move |request: &Request| match (request.model().as_str(), request.prompt()) {
+        ("bad", _) => Reply::error(500, "oops"),
+        (_, prompt) if prompt.contains("please answer") => Reply::stream(&["Pelican."]),
+        _ if request.json()["messages"].to_string().contains("image_url") => {
+            Reply::error(400, "this model takes no images")
+        }
+        _ => Reply::stream(&["Pelican."]),
+    });
+    let home = Home::with(&gateway);
+    home.llm(["probe", "-m", "blind,dark", "--only", "image"]).output();
+    let image = "https://example.com/cat.png";
+    let compare = |models: &str| {
+        let arguments = ["compare", "-m", models, "--fallback", "dark", "--retries", "0", "-f", image, "please answer"];
+        home.llm(arguments).output()
+    };
+    let asked = gateway.requests().len();
+    let outcome = compare("bad,blind");
+    outcome.exits(8).says("dark is not asked after bad: llm probe found on");
+    outcome.says("blind is asked, although llm probe found on").never_says("dark is asked");
+    let models: Vec<String> = gateway.requests()[asked..].iter().map(Request::model).collect();
+    assert!(models.len() == 2 && !models.contains(&"dark".to_owned()), "{models:?}");
+}
+
+#[test]
 fn the_cost_is_said_first_and_a_limit_is_kept() {
     let gateway = gateway();
     let home = Home::with(&gateway).config("[price.m]\ninput = 1\noutput = 10\n");

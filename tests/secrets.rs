@@ -387,6 +387,11 @@ fn a_page_says_which_variable_names_the_proxy_that_cannot_be_used() {
         let own = format!("http://127.0.0.1:{}/a", closed_port());
         home.llm(["ask", "-m", "m", "-f", &own, "hi"]).env(variable, &dead).output().exits(7).never_says(variable);
     }
+    // An address of a private network is asked through the proxy, too.
+    for (page, variable) in [("http://10.9.8.7/a", "http_proxy"), ("https://[fd00::5]/a", "HTTPS_PROXY")] {
+        let ask = home.llm(["ask", "-m", "m", "-f", page, "hi"]).env(variable, &dead).output();
+        ask.exits(7).says(&format!("hint: {variable} is set"));
+    }
     let asks = Gateway::always(Reply::error(407, "who are you?"));
     let page = home.llm(["ask", "-m", "m", "-f", "http://page.invalid/a", "hi"]).env("http_proxy", asks.origin());
     page.output().says("a name and a password, which http_proxy may hold");

@@ -181,6 +181,8 @@ pub struct Events {
     sender: mpsc::Sender<Vec<RunEvent>>,
     has_output: Arc<AtomicBool>,
     observer: Option<Observer>,
+    /// What is sent directly before the first attempt, until it was.
+    announced: Option<Arc<Mutex<Option<Event>>>>,
     undelivered: Undelivered,
 }
 
@@ -197,7 +199,16 @@ impl From<Stopped> for Failure {
 impl Events {
     /// A sender whose times are counted from `began`.
     pub fn new(call: usize, began: Instant, sender: mpsc::Sender<Vec<RunEvent>>) -> Self {
-        Self { call, began, sender, has_output: Arc::default(), observer: None, undelivered: Undelivered::default() }
+        let (observer, announced) = (None, None);
+        Self {
+            call,
+            began,
+            sender,
+            has_output: Arc::default(),
+            observer,
+            announced,
+            undelivered: Undelivered::default(),
+        }
     }
 
     /// Sends an event that happens now. Waits while the consumer is behind.
@@ -231,6 +242,7 @@ impl Events {
             return Ok(());
         }
         let permit = self.sender.reserve().await.map_err(|_| Stopped)?;
+        self.announce(events);
         if events.iter().any(|event| event.event.is_output()) {
             self.has_output.store(true, Ordering::Relaxed);
         }
@@ -239,6 +251,15 @@ impl Events {
         }
         permit.send(std::mem::take(events));
         Ok(())
+    }
+
+    /// Puts what is to be sent before the first attempt into its place, if that is one of these.
+    fn announce(&self, events: &mut Vec<RunEvent>) {
+        let Some(announced) = &self.announced else { return };
+        let Some(place) = events.iter().position(|event| matches!(event.event, Event::Attempt { .. })) else { return };
+        if let Some(event) = announced.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            events.insert(place, RunEvent { event, ..events[place].clone() });
+        }
     }
 
     /// Keeps events that cannot be sent any more because the call is being dropped. The engine sends them later.
@@ -255,6 +276,12 @@ impl Events {
     pub fn observed(&self) -> (Self, Observer) {
         let observer = self.observer.clone().unwrap_or_default();
         (Self { observer: Some(observer.clone()), ..self.clone() }, observer)
+    }
+
+    /// This sender, which sends the event directly before the first attempt. Where none is made, it is not sent.
+    #[must_use]
+    pub fn announcing(&self, event: Event) -> Self {
+        Self { announced: Some(Arc::new(Mutex::new(Some(event)))), ..self.clone() }
     }
 
     /// A sender for a part of this call, whose events go to the receiver until it is known whether they count.

@@ -6,7 +6,7 @@ use crate::call::{Call, CostLimit};
 use crate::chat::Usage;
 use crate::error::{Error, Failure, FailureKind};
 use crate::money::Usd;
-use crate::pricing::estimate::{input_tokens, most_input_tokens};
+use crate::pricing::estimate::{input_tokens, most_input};
 use crate::report::format;
 use crate::run::{Notices, pricing};
 
@@ -53,8 +53,8 @@ impl Estimate {
             sum.expected += cost.and_then(|cost| cost.times(times)).unwrap_or_default();
             let is_bounded = adapter.unpriced_field(&wire).is_none();
             let most = max_tokens.zip(answers).filter(|_| is_bounded).and_then(|(tokens, answers)| {
-                let input = most_input_tokens(&call.request, &wire.body, &target.model);
-                quote.most(&usage(input, tokens.saturating_mul(u64::from(answers))))?.usd.times(times)
+                let input = most_input(&call.request, &wire.body, &target.model);
+                quote.bound(input, tokens.saturating_mul(u64::from(answers)))?.times(times)
             });
             sum.most = sum.most.zip(most).map(|(sum, most)| sum + most);
         }

@@ -173,7 +173,13 @@ impl SharedRecords {
     /// thread.
     pub(super) fn close(&self, limit: Duration) -> Vec<String> {
         self.journal.close(limit);
-        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut notices = std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner));
+        notices.extend(match self.journal.losses() {
+            0 => None,
+            1 => Some("1 call is not recorded in the database, and is in no file".to_owned()),
+            count => Some(format!("{count} calls are not recorded in the database, and are in no file")),
+        });
+        notices
     }
 }
 

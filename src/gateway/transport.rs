@@ -133,7 +133,7 @@ fn check_directory(directory: &Path) -> Result<(), Failure> {
 /// As for [`client`].
 pub(super) fn plain_client(url: &Url, limit: Duration, env: &config::Env) -> Result<reqwest::Client, Failure> {
     let builder = builder().redirect(Policy::none()).timeout(limit);
-    let (builder, proxy) = match web::is_own(url) {
+    let (builder, proxy) = match web::is_here(url) {
         true => (builder.no_proxy(), None),
         false => (proxy::set(builder, &[url.scheme()], env)?, proxy::before_address(url.as_str(), env)?),
     };

@@ -158,19 +158,22 @@ impl Journal {
         Ok(Self { shared })
     }
 
+    /// Tells where no file can be made, before there is a call to lose.
+    pub fn check(&self) {
+        let made = Segment::create(&self.shared.dir, self.shared.prefix);
+        match made.and_then(|segment| fs::remove_file(&segment.path)) {
+            Ok(()) => {}
+            Err(error) => self.shared.state().tell_unwritable(&self.shared, &error),
+        }
+    }
+
     /// Keeps a call. When this returns, the end of the process does not lose it any more.
     pub fn add(&self, mut row: Row) {
         let mut line = serde_json::to_vec(&row).unwrap_or_default();
         line.push(b'\n');
         let mut state = self.shared.state();
-        let written = state.add(&self.shared, &line);
-        let was_told = std::mem::replace(&mut state.is_told, written.is_err());
-        if let Err(error) = written {
-            if !was_told {
-                let how =
-                    "calls wait in memory, after 64 MiB without their texts, because their file cannot be written";
-                (self.shared.tell)(&format!("{how}: {error}"));
-            }
+        if let Err(error) = state.add(&self.shared, &line) {
+            state.tell_unwritable(&self.shared, &error);
             let mut size = line.len();
             if state.unwritten_bytes.saturating_add(size) > MOST_UNWRITTEN {
                 (row.answer, row.request.body) = (None, None);
@@ -186,9 +189,12 @@ impl Journal {
                 state.unwritten.push(row);
                 state.only_in_memory += 1;
             }
-        } else if state.lost > 0 {
-            (self.shared.tell)(&format!("{} calls were lost while their file could not be written", state.lost));
-            state.lost = 0;
+        } else {
+            state.is_told = false;
+            if state.lost > 0 {
+                (self.shared.tell)(&format!("{} calls were lost while their file could not be written", state.lost));
+                state.lost = 0;
+            }
         }
         drop(state);
         self.shared.changed.notify_all();
@@ -210,6 +216,12 @@ impl Journal {
             let waited = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
         }
+    }
+
+    /// How many calls the end of the process would lose now, or has lost already where nobody was told how many.
+    pub fn losses(&self) -> u64 {
+        let state = self.shared.state();
+        state.lost + state.only_in_memory as u64
     }
 }
 
@@ -247,6 +259,21 @@ impl State {
         };
         segment.add(line)
     }
+
+    /// Says that calls have no file, unless that was said since one was last written.
+    fn tell_unwritable(&mut self, shared: &Shared, error: &io::Error) {
+        if !std::mem::replace(&mut self.is_told, true) {
+            let how = "calls wait in memory, after 64 MiB without their texts, because their file cannot be written";
+            (shared.tell)(&format!("{how}: {error}"));
+        }
+    }
+}
+
+/// Where calls are that the sink does not take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    InFile,
+    InMemory,
 }
 
 /// What the thread does.
@@ -274,7 +301,7 @@ impl Drain {
                 }
             }
             if !unwritten.is_empty() {
-                let is_done = self.insert(&unwritten);
+                let is_done = self.insert(&unwritten, Waiting::InMemory);
                 let mut state = self.shared.state();
                 match is_done {
                     true => {
@@ -326,7 +353,7 @@ impl Drain {
     fn drain(&mut self, segment: &mut Segment) -> bool {
         let path = segment.path.clone();
         let shared = Arc::clone(&self.shared);
-        let taken = each_group(&mut segment.file, &mut |rows| self.insert(rows));
+        let taken = each_group(&mut segment.file, &mut |rows| self.insert(rows, Waiting::InFile));
         taken.unwrap_or_else(|error| {
             (shared.tell)(&format!("the calls in {} cannot be read: {error}", path.display()));
             false
@@ -335,7 +362,7 @@ impl Drain {
 
     /// Gives calls to the sink until it has them. Returns `false` where the journal is closed first. A call that the sink refuses
     /// is put aside, so that it holds up no other.
-    fn insert(&mut self, rows: &[Row]) -> bool {
+    fn insert(&mut self, rows: &[Row], waiting: Waiting) -> bool {
         let count = rows.len();
         loop {
             let mut failed = match self.sink.insert(rows) {
@@ -343,9 +370,9 @@ impl Drain {
                     self.shared.state().taken = Some(Instant::now());
                     self.waiting += if self.is_failing { count } else { 0 };
                     if std::mem::take(&mut self.is_failing) {
-                        let waiting = std::mem::take(&mut self.waiting);
+                        let had_waited = std::mem::take(&mut self.waiting);
                         (self.shared.tell)(&format!(
-                            "calls are recorded again; {waiting} and those after them had waited"
+                            "calls are recorded again; {had_waited} and those after them had waited"
                         ));
                     }
                     return true;
@@ -355,7 +382,7 @@ impl Drain {
             if matches!(failed, StoreError::Refused { .. }) {
                 if count > 1 {
                     let (first, second) = rows.split_at(count / 2);
-                    return self.insert(first) && self.insert(second);
+                    return self.insert(first, waiting) && self.insert(second, waiting);
                 }
                 match self.put_aside(rows, &failed) {
                     Ok(()) => return true,
@@ -363,8 +390,11 @@ impl Drain {
                 }
             }
             if !std::mem::replace(&mut self.is_failing, true) {
-                let dir = self.shared.dir.display();
-                (self.shared.tell)(&format!("{}; calls wait in {dir} until they can be recorded", failed.sentence()));
+                let place = match waiting {
+                    Waiting::InFile => self.shared.dir.display().to_string(),
+                    Waiting::InMemory => "memory".to_owned(),
+                };
+                (self.shared.tell)(&format!("{}; calls wait in {place} until they can be recorded", failed.sentence()));
             }
             if self.shared.state().closing.is_some_and(|end| Instant::now() >= end) {
                 return false;

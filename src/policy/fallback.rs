@@ -51,25 +51,26 @@ impl<S> Fallback<S> {
     async fn suited<'c>(&self, call: &'c Call, events: &Events) -> Result<Cow<'c, Call>, Failure> {
         let lacks: Vec<Option<String>> =
             call.choices.iter().map(|choice| (self.lacks)(&choice.target, &call.request)).collect();
-        if lacks.iter().all(Option::is_none) {
+        let Some(first) = lacks.iter().position(Option::is_none).filter(|_| lacks.iter().any(Option::is_some)) else {
             return Ok(Cow::Borrowed(call));
-        }
-        let is_asked = lacks.iter().all(Option::is_some);
-        for (choice, lack) in call.choices.iter().zip(&lacks) {
+        };
+        let name = |choice: &Choice| choice.target.name_among(call.told_apart());
+        for (place, (choice, lack)) in call.choices.iter().zip(&lacks).enumerate() {
             let Some(lack) = lack else { continue };
-            let model = choice.target.name_among(call.told_apart());
-            let event = if is_asked {
-                Event::Notice { message: format!("{model} is asked, although {lack}") }
-            } else {
-                Event::NotTried { message: format!("{model} is not asked: {lack}") }
-            };
-            events.emit(event).await?;
-        }
-        if is_asked {
-            return Ok(Cow::Borrowed(call));
+            // Another call of the run may ask it all the same.
+            let after = if place < first { String::new() } else { format!(" after {}", name(&call.choices[first])) };
+            let message = format!("{} is not asked{after}: {lack}", name(choice));
+            events.emit(Event::NotTried { message }).await?;
         }
         let suited = call.choices.iter().zip(&lacks).filter(|(_, lack)| lack.is_none());
         Ok(Cow::Owned(Call { choices: suited.map(|(choice, _)| choice.clone()).collect(), ..call.clone() }))
+    }
+
+    /// The sender for a choice, which says what the choice lacks when it is asked.
+    pub(super) fn telling(&self, call: &Call, choice: &Choice, events: &Events) -> Events {
+        let Some(lack) = (self.lacks)(&choice.target, &call.request) else { return events.clone() };
+        let model = choice.target.name_among(call.told_apart());
+        events.announcing(Event::Notice { message: format!("{model} is asked, although {lack}") })
     }
 
     /// Removes choices from `left` up to the next one that is to be tried after this failure, and returns that one. A choice
@@ -210,7 +211,7 @@ impl<S: Service> Service for Fallback<S> {
         let mut choice = call.choice();
         loop {
             let narrowed = call.narrowed(choice, left.deadline.saturating_duration_since(Instant::now()));
-            let failure = match self.inner.call(&narrowed, events).await {
+            let failure = match self.inner.call(&narrowed, &self.telling(call, choice, events)).await {
                 Ok(()) => {
                     left.drop_all();
                     return Ok(());
@@ -252,6 +253,51 @@ mod tests {
         let (result, events) = run(&fallback, &call(&["a"])).await;
         assert_eq!((result, gateway.asked()), (Ok(()), vec!["b".to_owned(), "a".to_owned()]));
         assert_eq!(notices(&events), ["a is asked, although it sees no images"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_said_of_models_that_lack_something_is_true_whoever_answers() {
+        let told = async |replies: [Reply; 3], models: &[&str], hedge: Option<u64>| {
+            let [a, b, c] = replies;
+            let gateway = Canned::new([("a", vec![a]), ("b", vec![b]), ("good", vec![c])]);
+            let blind = |target: &Target, _: &Request| (target.model != "good").then(|| "it is blind".to_owned());
+            let fallback = fallback(gateway.clone(), &[]).avoiding(Box::new(blind));
+            let mut call = call(models);
+            call.choices.iter_mut().for_each(|choice| choice.hedge = hedge.map(Duration::from_millis));
+            let (_, events) = run(&fallback, &call).await;
+            let told: Vec<String> =
+                events.iter().filter_map(|event| event.event.message()).map(str::to_owned).collect();
+            let asked: Vec<String> =
+                gateway.asked().iter().map(|model| format!("{model} is asked, although it is blind")).collect();
+            (told, asked)
+        };
+        let (good, bad) = (Reply::answer, || Reply::status(500));
+        for hedge in [None, Some(50)] {
+            let (said, asked) = told([good(), good(), good()], &["a", "b"], hedge).await;
+            assert_eq!((&said, said.len()), (&asked, 1), "b is never asked");
+            let (said, asked) = told([bad(), good(), good()], &["a", "b"], hedge).await;
+            assert_eq!((&said, said.len()), (&asked, 2));
+            let (said, _) = told([bad(), good(), bad()], &["a", "good", "b"], hedge).await;
+            assert_eq!(said, ["a is not asked: it is blind", "b is not asked after good: it is blind"]);
+        }
+        let (said, asked) = told([good().after(60), good().after(60), good()], &["a", "b"], Some(50)).await;
+        assert_eq!((said.len(), asked.len()), (2, 2), "{said:?}");
+    }
+
+    /// Sends nothing, as where the answer is known already.
+    struct Silent;
+
+    impl Service for Silent {
+        async fn call(&self, _: &Call, _: &Events) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_said_of_a_model_that_need_not_be_asked() {
+        let fallback = Fallback::new(Silent, Box::new(|_| None)).avoiding(Box::new(|_, _| Some("it is blind".into())));
+        let (result, events) = run(&fallback, &call(&["a", "b"])).await;
+        assert!(result.is_ok() && events.is_empty(), "{events:?}");
     }
 
     // H36, H37

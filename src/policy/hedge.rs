@@ -52,6 +52,7 @@ impl<'a> Candidate<'a> {
         events: &'a Events,
     ) -> Self {
         let (own, receiver) = events.buffered();
+        let own = fallback.telling(call, choice, &own);
         let narrowed = call.narrowed(choice, deadline.saturating_duration_since(Instant::now()));
         let future = Box::pin(async move { fallback.inner.call(&narrowed, &own).await });
         Self {

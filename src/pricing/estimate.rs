@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::document;
 use crate::chat::{ImageSource, MediaKind, Part, Request, ResponseFormat, Usage};
+use crate::rates::CacheMark;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy)]
@@ -82,12 +83,19 @@ fn json(value: &Value) -> u64 {
     text(&value.to_string())
 }
 
-/// The most tokens that a request with this body may have for this model. No tokenizer makes more tokens of a text than the text has bytes,
+/// The most input that a request may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MostInput {
+    pub tokens: u64,
+    /// What the request marks for a cache of the vendor.
+    pub mark: CacheMark,
+}
+
+/// The most input that a request with this body may have for this model. No tokenizer makes more tokens of a text than the text has bytes,
 /// and the JSON around a message has more bytes than a model's own marks around it have tokens. Only what is no text is
 /// estimated: an image by its usual price, a PDF by its pages and what its text is compressed to, a recording by its length. A
-/// file of text in Base64 counts by its bytes. What a request marks for a cache counts as often as the price of input that may
-/// be paid for it.
-pub fn most_input_tokens(request: &Request, body: &[u8], model: &str) -> u64 {
+/// file of text in Base64 counts by its bytes.
+pub fn most_input(request: &Request, body: &[u8], model: &str) -> MostInput {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     let left = Cell::new(document::MOST_INFLATED);
     let most = Count { picture: picture(model), most: Some(&left) };
@@ -101,23 +109,21 @@ pub fn most_input_tokens(request: &Request, body: &[u8], model: &str) -> u64 {
         Part::Text(_) | Part::Reasoning { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => (base64, tokens),
     });
     let tokens = (body.len().saturating_sub(base64) as u64).saturating_add(tokens);
-    tokens.saturating_mul(halves(body)).div_ceil(2)
+    MostInput { tokens, mark: mark(body) }
 }
 
-/// How many times the price of input may be paid for what the body marks for a cache, in halves. No writer of JSON escapes a
-/// letter in a name, so a body that has such an escape may hide a mark.
-fn halves(body: &[u8]) -> u64 {
+/// What the body marks for a cache. No writer of JSON escapes a letter in a name, so a body that has such an escape may hide a
+/// mark.
+fn mark(body: &[u8]) -> CacheMark {
     let has = |text: &str| memchr::memmem::find(body, text.as_bytes()).is_some();
     let is_hidden =
         || memchr::memmem::find_iter(body, br"\u00").any(|at| matches!(body.get(at + 4), Some(b'4'..=b'7')));
     if has("prompt_cache_breakpoint") || is_hidden() {
-        // For half a day at OpenAI.
-        5
+        CacheMark::HalfDay
     } else if has("cache_control") {
-        // For an hour at Anthropic.
-        4
+        CacheMark::Hour
     } else {
-        2
+        CacheMark::None
     }
 }
 
@@ -208,7 +214,7 @@ mod tests {
             ("o4-mini", 2_642),
         ] {
             assert_eq!(input_tokens(&request, model), tokens, "{model}");
-            assert_eq!(most_input_tokens(&request, b"", model), tokens, "{model}");
+            assert_eq!(most_input(&request, b"", model).tokens, tokens, "{model}");
         }
     }
 
@@ -239,7 +245,7 @@ mod tests {
         let most = |parts: Vec<Part>| {
             let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
             let body = crate::adapter::Api::OpenaiChat.adapter().encode_request("m", &request).body;
-            most_input_tokens(&request, &body, "m")
+            most_input(&request, &body, "m").tokens
         };
         let with_text = most(vec![text.clone()]);
         assert!((300..500).contains(&with_text), "{with_text}");
@@ -278,7 +284,7 @@ mod tests {
         let recordings = 10 + 20;
         let documents = 450 + 4_500 + 4_500;
         assert_eq!(
-            most_input_tokens(&request, &vec![b'x'; base64 + 70], "m"),
+            most_input(&request, &vec![b'x'; base64 + 70], "m").tokens,
             70 + 4 * IMAGE + recordings + documents + 4_500
         );
         let media = 4 * IMAGE + recordings + 10 + 100 + 100;
@@ -293,7 +299,7 @@ mod tests {
             let file = crate::chat::File { name: None, media_type: media_type.into(), base64: "A".repeat(6_000) };
             let parts = vec![Part::File(file)];
             let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
-            (input_tokens(&request, "m"), most_input_tokens(&request, &[b'x'; 6_000], "m"))
+            (input_tokens(&request, "m"), most_input(&request, &[b'x'; 6_000], "m").tokens)
         };
         for text in ["text/plain", "TEXT/csv", "application/json", "application/xml", "application/octet-stream", ""] {
             assert_eq!(tokens(text), (1_125, 4_500), "{text}");
@@ -325,23 +331,21 @@ mod tests {
             let file = crate::chat::File { name: None, media_type: media_type.into(), base64: base64.clone() };
             let parts = vec![Part::File(file)];
             let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
-            assert_eq!(most_input_tokens(&request, base64.as_bytes(), "m"), 100 * IMAGE, "{media_type}");
+            assert_eq!(most_input(&request, base64.as_bytes(), "m").tokens, 100 * IMAGE, "{media_type}");
         }
     }
 
     #[test]
-    fn what_is_marked_for_a_cache_counts_as_often_as_its_price() {
-        let most = |body: &str| most_input_tokens(&Request::default(), body.as_bytes(), "m");
-        let plain = r#"{"text":"caf\u00e9 \u001b"}"#;
-        assert_eq!(most(plain), plain.len() as u64);
-        let marked = r#"{"cache_control":{"ttl":"1h"}}"#;
-        assert_eq!(most(marked), 2 * marked.len() as u64);
-        for marked in [
-            r#"{"prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}}"#,
-            r#"{"cache\u005fcontrol":{}}"#,
-            r#"{"\u0063ache_control":{}}"#,
+    fn what_is_marked_for_a_cache_is_found_and_counts_once() {
+        for (body, mark) in [
+            (r#"{"text":"caf\u00e9 \u001b"}"#, CacheMark::None),
+            (r#"{"cache_control":{"ttl":"1h"}}"#, CacheMark::Hour),
+            (r#"{"prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}}"#, CacheMark::HalfDay),
+            (r#"{"cache\u005fcontrol":{}}"#, CacheMark::HalfDay),
+            (r#"{"\u0063ache_control":{}}"#, CacheMark::HalfDay),
         ] {
-            assert_eq!(most(marked), (5 * marked.len() as u64).div_ceil(2));
+            let most = most_input(&Request::default(), body.as_bytes(), "m");
+            assert_eq!(most, MostInput { tokens: body.len() as u64, mark }, "{body}");
         }
     }
 

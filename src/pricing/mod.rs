@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
+use estimate::MostInput;
 pub use identity::{Identity, maker};
 use names::{Names, says_free};
 use table::Seller;
@@ -70,6 +71,18 @@ impl Quote {
     pub fn most(&self, usage: &Usage) -> Option<Cost> {
         let with = |reasoning| self.cost(&Usage { reasoning, ..*usage });
         Some(std::cmp::max_by_key(with(Some(0))?, with(usage.output)?, |cost| cost.usd))
+    }
+
+    /// The most that may be billed for a request with no more input than this and so much output.
+    pub fn bound(&self, input: MostInput, output: u64) -> Option<Usd> {
+        let dearest = Quote { tariff: self.tariff.clone().with_dearest_input(input.mark), origin: self.origin };
+        // A shorter prompt costs more where the price of longer ones is lower.
+        let ends = self.tariff.steps.iter().map(|step| step.above).filter(|end| *end < input.tokens);
+        let all = ends.chain([input.tokens]).map(|tokens| {
+            let usage = Usage { input: Some(tokens), output: Some(output), ..Usage::default() };
+            dearest.most(&usage).map(|cost| cost.usd)
+        });
+        all.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
     /// What is certain of the cost where it is not known how much output there is, or how much of it is reasoning.

@@ -3,6 +3,7 @@ use crate::adapter::Api;
 use crate::chat::FinishReason;
 use crate::config::{Auth, BaseUrl, KeySource, PriceList as Shape, Timeouts};
 use crate::error::{Failure, FailureKind};
+use crate::rates::{CacheMark, Step};
 use crate::record::{Timing, TotalCost};
 
 fn gateway(url: &str) -> Gateway {
@@ -183,6 +184,29 @@ fn unknown_usage_gives_an_unknown_cost() {
     assert_eq!(priced(&pricing, &corp(), silent), "unknown");
     let silent = Record { usage: Usage::default(), ..record("m", "m") };
     assert_eq!(priced(&pricing, &corp(), reported(silent, "0.5")), "reported 0.5");
+}
+
+#[test]
+fn the_bound_is_the_most_that_the_prices_let_a_gateway_bill() {
+    let rates = |input: &str, cache_write: Option<&str>| Rates {
+        input: Some(usd(input)),
+        output: Some(usd("1")),
+        cache_write: cache_write.map(usd),
+        ..Rates::default()
+    };
+    let bound = |tariff: Tariff, tokens, mark| {
+        Quote { tariff, origin: CostOrigin::Table }.bound(estimate::MostInput { tokens, mark }, 5)
+    };
+    let plain = |tokens| bound(rates("1", None).into(), tokens, CacheMark::None);
+    assert_eq!((plain(100), plain(0)), (Some(usd("105")), Some(usd("5"))));
+    assert_eq!(bound(rates("1", Some("40")).into(), 100, CacheMark::Hour), Some(usd("4005")));
+    assert_eq!(bound(rates("1", Some("1.25")).into(), 100, CacheMark::Hour), Some(usd("205")));
+    assert_eq!(bound(rates("0", Some("3")).into(), 100, CacheMark::None), Some(usd("305")));
+    assert_eq!(bound(Rates { output: None, ..rates("1", None) }.into(), 100, CacheMark::None), None);
+    // A mark makes no prompt longer, and a shorter one may be the dearest.
+    let steps = |above| Tariff { base: rates("3", None), steps: vec![Step { above, rates: rates("1", None) }] };
+    assert_eq!(bound(steps(150), 100, CacheMark::Hour), Some(usd("605")));
+    assert_eq!(bound(steps(99), 100, CacheMark::None), Some(usd("302")), "99 tokens, at 3 each");
 }
 
 #[test]

@@ -266,6 +266,34 @@ fn a_server_says_which_findings_it_does_not_read() {
     server.running.await_stderr("what `llm probe` found about models of up is not read: ");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_server_that_can_keep_no_call_says_so_at_its_start_and_how_many_are_lost_at_its_end() {
+    use rustix::process::Signal;
+    use std::os::unix::fs::PermissionsExt as _;
+    let gateway = Gateway::always(Reply::unary("yes"));
+    let home = home(&gateway, "openai-chat");
+    let key = Server::new_key(&home, "bot", &[]);
+    let ledger = home.ledger();
+    let data = ledger.parent().expect("a directory");
+    let permit = |mode| std::fs::set_permissions(data, std::fs::Permissions::from_mode(mode)).expect("ours");
+    permit(0o777);
+    for calls in [0, 2] {
+        let server = Server::of(home.llm(["serve", "--listen", "127.0.0.1:0", "--drain", "1s"]).start());
+        server.running.await_stderr("calls wait in memory");
+        (0..calls).for_each(|_| assert_eq!(server.ask(&key, "m").status, 200));
+        server.running.signal(Signal::TERM);
+        let outcome = server.running.finish();
+        outcome.says("every user").never_says(&format!("calls wait in {}", data.display()));
+        match calls {
+            0 => outcome.exits(0).never_says("lost"),
+            _ => outcome.exits(74).says("error: 2 calls are lost"),
+        };
+    }
+    permit(0o700);
+    assert!(home.log().is_empty(), "nothing was kept there");
+}
+
 /// Nothing is written where every user could put another file.
 #[cfg(unix)]
 #[test]

@@ -85,6 +85,7 @@ fn serve_until_ended(context: Context, args: &ServeRunArgs) -> Result<(), Error>
         quiet,
         verbose: context.verbose,
     };
+    journal.iter().for_each(Journal::check);
     let recording = journal.clone().map(|journal| Recording {
         ledger: Arc::new(journal),
         command: "serve",
@@ -111,7 +112,7 @@ fn serve_until_ended(context: Context, args: &ServeRunArgs) -> Result<(), Error>
         let shown = print(report::scoped_keys::started(address, first.as_ref()));
         shown.inspect_err(|_| first.iter().for_each(|made| keys::tell_unseen(&maker, &made.name)))?;
         let is_urgent = run_until_ended(&server, listener, &maker, (watched, &mut wishes), drain).await;
-        hand_over(&*shared.budgets, journal, is_urgent, &mut wishes).await;
+        hand_over(&*shared.budgets, journal.clone(), is_urgent, &mut wishes).await;
         Ok(())
     });
     // Names that do not resolve, and the like, must not hold up the end.
@@ -119,11 +120,25 @@ fn serve_until_ended(context: Context, args: &ServeRunArgs) -> Result<(), Error>
     for text in shared.writer.map(LedgerWriter::close).unwrap_or_default() {
         maker.notice(&text);
     }
-    ended
+    ended.and_then(|()| check_losses(journal.map_or(0, |journal| journal.losses())))
+}
+
+/// # Errors
+/// Calls have reached neither the store nor a file.
+fn check_losses(count: u64) -> Result<(), Error> {
+    if count == 0 {
+        return Ok(());
+    }
+    let calls = report::format::count(count, "call is lost", "calls are lost");
+    Err(Error::Storage {
+        message: format!("{calls}, because no record could be written"),
+        cause: None,
+        hint: Some("`llm doctor` says whether the data directory can be written to".into()),
+    })
 }
 
 /// Waits until the store has what belongs there, but not for long, and not after a second signal. What it does not get is not
-/// lost: calls are in a file, and reservations go on to count.
+/// lost where the data directory can be written to: calls are in a file, and reservations go on to count.
 async fn hand_over(budgets: &dyn BudgetStore, journal: Option<Journal>, is_urgent: bool, wishes: &mut Wishes) {
     let limit = |usual: Duration| if is_urgent { LIMIT_AFTER_SIGNAL } else { usual };
     let (for_calls, for_budgets) = (limit(CLOSE_LIMIT), limit(SETTLE_LIMIT));

@@ -110,6 +110,34 @@ fn what_no_file_takes_waits_in_memory_with_no_more_than_so_many_bytes_of_texts()
 }
 
 #[test]
+fn what_is_said_of_calls_without_a_file_is_true_and_those_that_are_lost_are_counted() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("file");
+    fs::write(&file, "").expect("a file");
+    let memory = Memory::default();
+    memory.0.lock().expect("no panic").1 = true;
+    let (journal, told) = start(&file, memory.clone());
+    journal.check();
+    assert!(told.lock().expect("no panic")[0].starts_with("calls wait in memory"), "before there is a call");
+    journal.add(row("1", true));
+    journal.add(row("2", true));
+    journal.close(Duration::from_millis(10));
+    assert_eq!(journal.losses(), 2);
+    while told.lock().expect("no panic").len() < 2 {
+        thread::yield_now();
+    }
+    let told = told.lock().expect("no panic").clone();
+    assert!(told.len() == 2 && told[1].contains("it is broken; calls wait in memory until"), "{told:?}");
+    // What is in a file is not lost.
+    let (journal, told) = start(dir.path(), memory);
+    journal.check();
+    assert_eq!((files(dir.path()), told.lock().expect("no panic").len()), (1, 0));
+    journal.add(row("3", true));
+    journal.close(Duration::from_millis(10));
+    assert_eq!(journal.losses(), 0);
+}
+
+#[test]
 fn a_call_that_the_sink_refuses_holds_up_no_other() {
     let dir = tempfile::tempdir().expect("a directory");
     let memory = Memory::default();

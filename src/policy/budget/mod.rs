@@ -25,7 +25,6 @@ pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, S
 pub(crate) use self::store::{Reserved, Sums};
 use crate::adapter::{Api, ClientBody, Operation, OutputBound, WireRequest, may_name_others, naming_model};
 use crate::call::{Call, Event, Events, Observer, Service, Target};
-use crate::chat::Usage;
 use crate::config::{Action, Budget, Gateway, Match, Subject, Window, model_fits};
 use crate::error::{Failure, FailureKind};
 use crate::ids::new_id;
@@ -312,13 +311,10 @@ impl SpendingLimits {
             return Err(refused(message, "`n`, `best_of` and `candidateCount` are whole numbers"));
         }
         let tokens = max_tokens.unwrap_or_else(|| named.max(UNLIMITED_ANSWER));
-        let usage = Usage {
-            input: Some(estimate::most_input_tokens(&call.request, &wire.body, &target.model)),
-            output: Some(tokens.saturating_mul(u64::from(answers.unwrap_or(1)))),
-            ..Usage::default()
-        };
-        let most = self.pricing.quote(gateway, &target.model).and_then(|quote| quote.most(&usage));
-        priced(most.map(|cost| cost.usd), target, must_be_known)
+        let input = estimate::most_input(&call.request, &wire.body, &target.model);
+        let output = tokens.saturating_mul(u64::from(answers.unwrap_or(1)));
+        let most = self.pricing.quote(gateway, &target.model).and_then(|quote| quote.bound(input, output));
+        priced(most, target, must_be_known)
     }
 }
 

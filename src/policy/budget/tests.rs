@@ -10,7 +10,7 @@ use super::store::memory::MemoryBudgets;
 use super::*;
 use crate::adapter::Api;
 use crate::call::{Caller, CostLimit};
-use crate::chat::{FinishReason, Surcharge};
+use crate::chat::{FinishReason, Surcharge, Usage};
 use crate::config::ModelPrice;
 use crate::ledger::LedgerWriter;
 use crate::secret::testing;
@@ -84,6 +84,29 @@ async fn a_budget_is_spent_by_what_calls_cost_and_then_refuses() {
     );
     assert!(failure.hint().expect("a hint").contains("raise its limit"));
     assert_eq!(gateway.asked().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cache_takes_for_input_is_set_aside_where_it_is_more() {
+    for marked in [false, true] {
+        let price = ModelPrice {
+            cache_write: "40".parse().ok(),
+            input: Some(Usd::ZERO),
+            output: Some(Usd::ZERO),
+            ..ModelPrice::default()
+        };
+        let pricing = Arc::new(Pricing::new(&BTreeMap::from([("m".to_owned(), price)]), None));
+        let service =
+            spend(answers("m"), SpendingLimits { pricing, ..limits("[[budget]]\nlimit = 0.1\nper = \"day\"\n") });
+        let mut call = short_call("m", 1);
+        let request = Arc::make_mut(&mut call.request);
+        request.messages = vec![crate::chat::Message::text(crate::chat::Role::User, "word ".repeat(600))];
+        if marked {
+            request.extra.insert("cache_control".into(), json!({"type": "ephemeral"}));
+        }
+        let failure = run(&service, &call).await.0.expect_err("3,000 bytes at $40 a million");
+        assert!(failure.message.contains("this call may cost up to $0.12"), "{failure}");
+    }
 }
 
 // L07
