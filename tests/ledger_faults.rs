@@ -278,6 +278,45 @@ fn a_directory_that_everyone_may_write_to_costs_no_answer_and_holds_no_prompt() 
 
 #[cfg(unix)]
 #[test]
+fn a_saved_key_that_others_can_replace_is_told_wherever_it_is_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let gateway = hello();
+    let corp = format!(
+        "default_gateway = \"corp\"\n[gateway.corp]\nbase_url = \"{}\"\nauth = \"required\"\n",
+        gateway.base_url()
+    );
+    let home = Home::new();
+    let config = home.file("corp.toml", corp);
+    let llm = |arguments: &[&str]| home.llm(arguments.to_vec()).env("LLM_CONFIG", &config).output();
+    let set = home.llm(["key", "set", "corp", "--store", "file"]).env("LLM_CONFIG", &config);
+    set.stdin("sk-0123456789abcdef").output().exits(0);
+    let data = home.path().join("data");
+    let permit = |mode| fs::set_permissions(&data, fs::Permissions::from_mode(mode)).expect("permitted");
+    let commands: [&[&str]; 7] = [
+        &["ask", "-m", "m", "--log", "off", "hi"],
+        &["compare", "-m", "m,n", "--log", "off", "hi"],
+        &["key", "list"],
+        &["key", "show"],
+        &["key", "test"],
+        &["models", "--refresh"],
+        &["key", "rm", "corp"],
+    ];
+    for command in commands {
+        if command[1] != "rm" {
+            llm(command).never_says("every user");
+        }
+        permit(0o777);
+        let outcome = llm(command);
+        outcome.says("can be written to by every user, who could replace");
+        assert_eq!(outcome.stderr().matches("who could replace").count(), 1, "{outcome}");
+        permit(0o1777);
+        llm(command).never_says("who could replace");
+        permit(0o700);
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_config_that_others_can_change_is_told() {
     use std::os::unix::fs::PermissionsExt;
     let gateway = hello();
