@@ -278,6 +278,24 @@ fn a_directory_that_everyone_may_write_to_costs_no_answer_and_holds_no_prompt() 
 
 #[cfg(unix)]
 #[test]
+fn a_call_that_waits_for_the_database_in_no_file_is_told_as_lost() {
+    use std::os::unix::fs::PermissionsExt;
+    let gateway = hello();
+    // Nothing listens there.
+    let store = "[store]\nurl = \"postgres://llm@127.0.0.1:1/llm?sslmode=disable\"\n";
+    let home = Home::with(&gateway).config(store);
+    let data = home.path().join("data");
+    fs::create_dir_all(&data).expect("a directory");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).expect("permitted");
+    let outcome = home.llm(["ask", "hi"]).output();
+    outcome.exits(0).says("calls wait in memory until they can be recorded").says("1 call is not recorded");
+    outcome.never_says("calls wait in /");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).expect("permitted");
+    home.llm(["ask", "hi"]).output().exits(0).says("calls wait in /").never_says("is not recorded");
+}
+
+#[cfg(unix)]
+#[test]
 fn a_saved_key_that_others_can_replace_is_told_wherever_it_is_used() {
     use std::os::unix::fs::PermissionsExt;
     let gateway = hello();
