@@ -278,6 +278,63 @@ fn a_directory_that_everyone_may_write_to_costs_no_answer_and_holds_no_prompt() 
 
 #[cfg(unix)]
 #[test]
+fn a_call_that_waits_for_the_database_in_no_file_is_told_as_lost() {
+    use std::os::unix::fs::PermissionsExt;
+    let gateway = hello();
+    // Nothing listens there.
+    let store = "[store]\nurl = \"postgres://llm@127.0.0.1:1/llm?sslmode=disable\"\n";
+    let home = Home::with(&gateway).config(store);
+    let data = home.path().join("data");
+    fs::create_dir_all(&data).expect("a directory");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).expect("permitted");
+    let outcome = home.llm(["ask", "hi"]).output();
+    outcome.exits(0).says("calls wait in memory until they can be recorded").says("1 call is not recorded");
+    outcome.never_says("calls wait in /");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).expect("permitted");
+    home.llm(["ask", "hi"]).output().exits(0).says("calls wait in /").never_says("is not recorded");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_saved_key_that_others_can_replace_is_told_wherever_it_is_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let gateway = hello();
+    let corp = format!(
+        "default_gateway = \"corp\"\n[gateway.corp]\nbase_url = \"{}\"\nauth = \"required\"\n",
+        gateway.base_url()
+    );
+    let home = Home::new();
+    let config = home.file("corp.toml", corp);
+    let llm = |arguments: &[&str]| home.llm(arguments.to_vec()).env("LLM_CONFIG", &config).output();
+    let set = home.llm(["key", "set", "corp", "--store", "file"]).env("LLM_CONFIG", &config);
+    set.stdin("sk-0123456789abcdef").output().exits(0);
+    let data = home.path().join("data");
+    let permit = |mode| fs::set_permissions(&data, fs::Permissions::from_mode(mode)).expect("permitted");
+    let commands: [&[&str]; 7] = [
+        &["ask", "-m", "m", "--log", "off", "hi"],
+        &["compare", "-m", "m,n", "--log", "off", "hi"],
+        &["key", "list"],
+        &["key", "show"],
+        &["key", "test"],
+        &["models", "--refresh"],
+        &["key", "rm", "corp"],
+    ];
+    for command in commands {
+        if command[1] != "rm" {
+            llm(command).never_says("every user");
+        }
+        permit(0o777);
+        let outcome = llm(command);
+        outcome.says("can be written to by every user, who could replace");
+        assert_eq!(outcome.stderr().matches("who could replace").count(), 1, "{outcome}");
+        permit(0o1777);
+        llm(command).never_says("who could replace");
+        permit(0o700);
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_config_that_others_can_change_is_told() {
     use std::os::unix::fs::PermissionsExt;
     let gateway = hello();

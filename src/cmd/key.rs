@@ -10,7 +10,7 @@ use crate::report::error::notice;
 use crate::report::json;
 use crate::report::keys::{self, Listed, Shown};
 use crate::report::term::{Text, print, say};
-use crate::secret::{Found, Input, Lookup, Removed, Slot, StoreKind, Stores, looks_like_key};
+use crate::secret::{Found, Input, KeyFile, Lookup, Removed, Slot, StoreKind, Stores, looks_like_key};
 
 pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
     let settings = &context.settings;
@@ -37,6 +37,7 @@ pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
             let gateways: Vec<Gateway> =
                 settings.gateway_names().map(|name| settings.gateway(name)).collect::<Result<_, _>>()?;
             let listed = list(&gateways, &settings.env, &stores)?;
+            tell_exposed_file(&stores, &mut notify);
             let out = &context.terminal.stdout;
             print(match output.format {
                 TextOrJson::Text => keys::list(&listed, out),
@@ -59,10 +60,16 @@ pub(super) fn run(context: &Context, args: &KeyArgs) -> Result<u8, Error> {
         KeyCommand::Rm { gateway, name } => {
             check_gateway_argument(gateway)?;
             let known = settings.gateway(gateway).ok();
+            tell_exposed_file(&stores, &mut notify);
             rm(gateway, known.as_ref(), name.as_deref(), &stores, &mut notify)?;
         }
     }
     Ok(0)
+}
+
+/// Says where others could replace the key file.
+fn tell_exposed_file(stores: &Stores, notify: &mut dyn FnMut(&str)) {
+    stores.file().and_then(KeyFile::exposed).iter().for_each(|text| notify(text));
 }
 
 /// The gateway that is named, or else the default one.
@@ -173,7 +180,9 @@ fn show(
     lookup: &Lookup<'_>,
     notify: &mut dyn FnMut(&str),
 ) -> Result<Shown, Error> {
-    let found = look_up(gateway, name, lookup, notify)?;
+    let found = lookup.start(gateway, name).wait(notify)?;
+    let notices = found.as_ref().map(|found| found.notices(&gateway.name));
+    notices.iter().flatten().for_each(|text| notify(text));
     Ok(Shown {
         gateway: gateway.name.clone(),
         origin: (gateway.auth != Auth::None).then(|| gateway.base_url.origin()),
@@ -183,7 +192,8 @@ fn show(
     })
 }
 
-/// `llm key test`: whether the gateway accepts the key. `check` asks for the gateway's models and returns their number.
+/// `llm key test`: whether the gateway accepts the key. `check` asks for the gateway's models and returns their number, and says
+/// what the user should know of the key.
 fn test(
     gateway: &Gateway,
     name: Option<&str>,
@@ -191,23 +201,10 @@ fn test(
     check: impl FnOnce(&Gateway, Option<Found>) -> Result<usize, Error>,
     notify: &mut dyn FnMut(&str),
 ) -> Result<Text, Error> {
-    let found = look_up(gateway, name, lookup, notify)?;
+    let found = lookup.start(gateway, name).wait(notify)?;
     let models = check(gateway, found.clone())?;
     let key = found.as_ref().map(|found| (found.key.hint(), found.source.to_string()));
     Ok(keys::tested(gateway, key, models))
-}
-
-fn look_up(
-    gateway: &Gateway,
-    name: Option<&str>,
-    lookup: &Lookup<'_>,
-    notify: &mut dyn FnMut(&str),
-) -> Result<Option<Found>, Error> {
-    let found = lookup.start(gateway, name).wait(notify)?;
-    if let Some(notice) = found.as_ref().and_then(|found| found.cleaned.notice()) {
-        notify(&notice);
-    }
-    Ok(found)
 }
 
 /// `llm key rm`: removes the saved keys of that gateway and name, including keys that were saved for an earlier address of

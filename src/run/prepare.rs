@@ -403,10 +403,8 @@ impl Preparation<'_> {
         match key {
             Ok(None) => Ok(client),
             Ok(Some(found)) => {
-                if let Some(text) = found.cleaned.notice() {
-                    self.notices.notice(&text);
-                }
                 let name = &client.config().name;
+                found.notices(name).iter().for_each(|text| self.notices.notice(text));
                 self.notices.detail(&format!("{name}: key {} from {}", found.key.hint(), found.source));
                 client.with_key(found.key.expose().to_owned().into(), found.if_refused)
             }

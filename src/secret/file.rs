@@ -88,6 +88,12 @@ impl KeyFile {
         self.directory.join("keys.toml")
     }
 
+    /// Where and how others could replace the file, in a sentence; `None` where nobody could, or it is not there.
+    pub fn exposed(&self) -> Option<String> {
+        let (place, why) = private::exposed(&self.path())?;
+        Some(format!("{} {why}, who could replace {}", place.display(), self.path().display()))
+    }
+
     /// Every saved key, in the order of their gateways and names.
     pub fn list(&self) -> Result<Vec<Saved>, Error> {
         let mut list = self.read()?.rows.into_iter().map(|row| self.saved(row)).collect::<Result<Vec<_>, _>>()?;

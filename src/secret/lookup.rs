@@ -12,6 +12,7 @@ use super::keyring;
 use super::store::{Slot, StoreKind, Stores, no_thread};
 use crate::config::{Auth, Env, Gateway};
 use crate::error::Error;
+use crate::private;
 
 /// Where a key came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,20 @@ impl Found {
             Source::File { .. } => format!("the gateway refused the key: {test}, `{set} --store file` replaces it"),
         };
         Self { key, source, cleaned, if_refused }
+    }
+}
+
+impl Found {
+    /// What the user should know of this key of a gateway: what was dropped around it, and that others could replace it.
+    pub fn notices(&self, gateway: &str) -> Vec<String> {
+        let exposed = match &self.source {
+            Source::File { path } => private::exposed(path).map(|(place, why)| {
+                let (file, place) = (path.display(), place.display());
+                format!("the key of {gateway} is in {file}, and {place} {why}, who could replace it")
+            }),
+            Source::Environment { .. } | Source::Command { .. } | Source::Keyring { .. } => None,
+        };
+        self.cleaned.notice().into_iter().chain(exposed).collect()
     }
 }
 
