@@ -86,17 +86,32 @@ pub fn failure_instead(body: &[u8]) -> Option<Failure> {
     if is_told { Some(decode(200, body)) } else { refusal(body) }
 }
 
-/// The fields of a body that is an object. Of a long one, whose fields may hold millions of values, those that are short.
+/// The fields of a body that is an object. Of a long one, which may hold millions of values, those that are short.
 fn fields(body: &[u8]) -> Option<Map<String, Value>> {
     let body = body.strip_prefix(sse::BOM).unwrap_or(body);
     if body.len() <= LARGEST {
         return serde_json::from_slice(body).ok();
     }
-    let Object(fields) = serde_json::from_slice(body).ok()?;
     let mut left = LARGEST;
+    short_fields(serde_json::from_slice(body).ok()?, &mut left, DEEPEST_ERROR)
+}
+
+/// As deep in a body stands the object of an error: in that of a response, which has the whole request beside it.
+const DEEPEST_ERROR: u8 = 2;
+
+/// The shortest fields of an object, as many as there is room left for, and those of the objects in it that are too long.
+fn short_fields(Object(mut fields): Object<'_>, left: &mut usize, deeper: u8) -> Option<Map<String, Value>> {
+    fields.sort_by_key(|(_, value)| value.get().len());
     let short = fields.into_iter().filter_map(|(name, value)| {
-        left = left.checked_sub(name.len() + value.get().len())?;
-        Some((name.into_owned(), serde_json::from_str(value.get()).ok()?))
+        let value = match left.checked_sub(name.len() + value.get().len()) {
+            Some(rest) => {
+                *left = rest;
+                serde_json::from_str(value.get()).ok()?
+            }
+            None => short_fields(serde_json::from_str(value.get()).ok()?, left, deeper.checked_sub(1)?)
+                .map(Value::Object)?,
+        };
+        Some((name.into_owned(), value))
     });
     Some(short.collect())
 }

@@ -74,6 +74,20 @@ fn openrouter_passes_on_what_the_upstream_said() {
 }
 
 #[test]
+fn the_error_in_a_long_body_is_found_beside_all_that_is_long() {
+    let long = "x".repeat(LARGEST - 100);
+    let error = r#""error":{"code":"context_length_exceeded","message":"too long"}"#;
+    for body in [
+        format!(r#"{{"type":"response.failed","response":{{"instructions":"{long}","tools":["{long}"],{error}}}}}"#),
+        format!(r#"{{"choices":["{long}"],"a":"{long}",{error}}}"#),
+        format!(r#"{{"error":{{"d":"{long}{long}","code":"context_length_exceeded","message":"too long"}}}}"#),
+    ] {
+        let failure = decode(200, body.as_bytes());
+        assert_eq!((failure.kind, &*failure.message), (FailureKind::ContextLength, "too long"));
+    }
+}
+
+#[test]
 fn the_words_of_the_body_tell_more_than_the_status() {
     use FailureKind::*;
     for (status, body, kind) in [
