@@ -6,6 +6,10 @@ use super::{escape, format, wrap};
 use crate::adapter::mask_keys;
 use crate::error::{Error, Failure};
 use crate::record::{Attempt, Record};
+use crate::words::shortened;
+
+/// The most characters of a message. What it repeats of a file or of a gateway may be of any length.
+const LONGEST: usize = 16 * 1024;
 
 /// Further lines are set in by this many cells.
 const INDENT: usize = 4;
@@ -94,7 +98,8 @@ fn labelled(label: Text, words: &str, out: &Output) -> Text {
 /// first line, `taken` cells are not free.
 fn indented(text: &str, taken: usize, out: &Output) -> String {
     let masked = mask_keys(text.trim_end());
-    let shown = out.show(&masked);
+    let short = shortened(&masked, LONGEST);
+    let shown = out.show(&short);
     let margin = " ".repeat(INDENT);
     if !out.tty {
         return shown.replace('\n', &format!("\n{margin}"));
@@ -182,6 +187,15 @@ mod tests {
             "error: deepseek: 429 Rate limit exceeded\n  tried deepseek: 429 rate limited (900 ms)\n  \
              tried qwen: 503 overloaded (900 ms)\nhint: wait a moment, or allow more tries with --retries\n"
         );
+    }
+
+    #[test]
+    fn a_message_without_measure_is_cut() {
+        let message = "name ".repeat(1 << 20);
+        for out in [Output::plain(80), Output::terminal(80)] {
+            let text = error(&Error::usage_hint(message.as_str(), message.as_str()), &out).to_string();
+            assert!(text.len() < 3 * LONGEST && text.trim_end().ends_with('…'), "{} bytes", text.len());
+        }
     }
 
     #[test]
