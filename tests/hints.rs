@@ -123,6 +123,25 @@ fn no_database() -> Reply {
 }
 
 #[test]
+fn headers_in_the_place_of_the_key_are_blamed_for_it() {
+    let gateway = Gateway::by(|request| match request.path.ends_with("/models") {
+        true => Reply::json(200, &json!({"data": [{"id": "m"}]})),
+        false => Reply::error(401, "Incorrect API key provided"),
+    });
+    let config = format!(
+        "default_gateway = \"g\"\n[gateway.g]\nbase_url = \"{}\"\nkey_env = [\"TEST_KEY\"]\n\
+         headers = {{ Authorization = \"Bearer another-one-of-the-config\" }}\n",
+        gateway.base_url()
+    );
+    let home = Home::new().config(&config).env("TEST_KEY", "sk-never-sent-0123456789");
+    let outcome = home.llm(["ask", "-m", "m", "hi"]).output();
+    outcome.exits(4).says("the gateway refused what the headers of g in the config hold").never_says("TEST_KEY");
+    home.llm(["key", "test", "g"]).output().exits(0).prints(
+        "g takes what its headers in the config hold, which are sent in the place of a key, and lists 1 model\n",
+    );
+}
+
+#[test]
 fn a_refused_key_is_4_without_fallback_and_blamed_only_if_it_was_sent() {
     for reply in [Reply::error(401, "no"), Reply::error(403, "no"), no_database()] {
         let gateway = Gateway::always(reply);

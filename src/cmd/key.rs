@@ -6,6 +6,7 @@ use super::{Context, count_models};
 use crate::cli::{KeyArgs, KeyCommand, KeyStore, TextOrJson};
 use crate::config::{Auth, Env, Gateway, KEY_NAME_RULE, is_key_name};
 use crate::error::Error;
+use crate::gateway::replace_key;
 use crate::report::error::notice;
 use crate::report::json;
 use crate::report::keys::{self, Listed, Shown};
@@ -204,7 +205,7 @@ fn test(
     let found = lookup.start(gateway, name).wait(notify)?;
     let models = check(gateway, found.clone())?;
     let key = found.as_ref().map(|found| (found.key.hint(), found.source.to_string()));
-    Ok(keys::tested(gateway, key, models))
+    Ok(keys::tested(gateway, key, replace_key(gateway), models))
 }
 
 /// `llm key rm`: removes the saved keys of that gateway and name, including keys that were saved for an earlier address of

@@ -43,7 +43,7 @@ use mask::Mask;
 pub use collector::Collector;
 pub use content::Content;
 pub use documents::Fetched;
-pub use request_headers::redacted as redacted_headers;
+pub use request_headers::{redacted as redacted_headers, replace_key};
 pub(crate) use streamed::REPEATED_KEY;
 
 /// Whether the config of this gateway has headers that look as if they held a secret.
@@ -81,7 +81,7 @@ pub struct Client {
     http: reqwest::Client,
     gateway: config::Gateway,
     key: Option<SecretString>,
-    /// What the user is told if the gateway refuses the key.
+    /// What the user is told if the gateway refuses the key; `None` where none is sent.
     if_refused: Option<String>,
     mask: Mask,
     connects: Connects,
@@ -128,7 +128,8 @@ impl Client {
         // A key that cannot be sent in one format cannot be sent in any.
         request_headers::common(&self.gateway, self.gateway.api, Some(&key))?;
         self.mask = Mask::new(&self.gateway, Some(&key)).and(&self.proxy_secrets);
-        (self.key, self.if_refused) = (Some(key), Some(if_refused));
+        let is_replaced = replace_key(&self.gateway);
+        (self.key, self.if_refused) = (Some(key), (!is_replaced).then_some(if_refused));
         Ok(self)
     }
 
@@ -165,7 +166,7 @@ impl Client {
             };
             failure.advice = advice.map(Into::into);
         }
-        if failure.kind == FailureKind::Auth && self.key.is_none() {
+        if failure.kind == FailureKind::Auth && self.if_refused.is_none() {
             let is_in_headers = has_secret_headers(&self.gateway);
             failure.without_key = !is_in_headers;
             let advice = match self.gateway.auth {

@@ -101,6 +101,13 @@ fn of_key(base: &BaseUrl, api: Api, key: &SecretString) -> Result<Vec<(HeaderNam
     api.adapter().auth_headers(key.expose_secret()).into_iter().take(wanted).map(header).collect()
 }
 
+/// Whether headers of the config stand in the place of the key, so that none is sent.
+pub fn replace_key(gateway: &Gateway) -> bool {
+    let is_of_config = |name: &HeaderName| gateway.headers.keys().any(|own| own.eq_ignore_ascii_case(name.as_str()));
+    let of_key = of_key(&gateway.base_url, gateway.api, &REDACTED.into()).unwrap_or_default();
+    !of_key.is_empty() && of_key.iter().all(|(name, _)| is_of_config(name))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

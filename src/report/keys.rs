@@ -91,9 +91,11 @@ pub fn shown(key: &Shown) -> Text {
     format!("gateway  {}\nkey      {hint}\nsource   {source}\nsent to  {origin}\n", key.gateway).into()
 }
 
-/// Says that the gateway accepted the key. `key` is what is shown of it, and where it comes from.
-pub fn tested(gateway: &Gateway, key: Option<(String, String)>, models: usize) -> Text {
+/// Says that the gateway accepted the key. `key` is what is shown of it, and where it comes from; `is_replaced` whether headers of the
+/// config were sent in its place.
+pub fn tested(gateway: &Gateway, key: Option<(String, String)>, is_replaced: bool, models: usize) -> Text {
     let key = match key {
+        _ if is_replaced => "takes what its headers in the config hold, which are sent in the place of a key".into(),
         Some((hint, source)) => format!("takes the key {hint} from {source}"),
         None if gateway.auth == Auth::None => "needs no key".into(),
         None => "answers without a key".into(),

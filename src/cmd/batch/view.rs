@@ -116,8 +116,9 @@ impl Reporter for BatchView<'_> {
         for event in events {
             self.state.names.take(&event.event);
             if let Some(message) = event.event.message() {
-                // What differs in an amount alone says the same.
-                self.tell_once(message.chars().filter(|letter| !letter.is_ascii_digit()).collect(), message);
+                // What differs in an amount alone says the same, but the names of models have digits as well.
+                let words = message.split(' ').filter(|word| word.contains(char::is_alphabetic));
+                self.tell_once(words.collect::<Vec<_>>().join(" "), message);
             } else if let Some(message) = self.state.names.step(&event.event) {
                 self.tell_once(same_step(&event.event).unwrap_or_else(|| message.clone()), &message);
             }
@@ -413,8 +414,11 @@ impl BatchView<'_> {
     fn tell_rest(&self, is_whole: bool) {
         if self.state.unwritten > 0 {
             let answers = count(self.state.unwritten, "answer", "answers");
-            let kept =
-                if self.ledger.is_some() { "the ledger has them, and --resume writes them" } else { "they are lost" };
+            // Whether the ledger could be written is told when it is closed.
+            let kept = match self.ledger {
+                Some(_) => "--resume writes those that the ledger has",
+                None => "they are lost",
+            };
             self.context.urgent(&format!("{answers} could not be written: {kept}"));
         }
         if is_whole {
