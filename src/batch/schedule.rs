@@ -31,8 +31,8 @@ pub enum StopReason {
     Output(io::Error),
     /// The data set cannot be read any further.
     Input(io::Error),
-    /// Every further call would fail like this one.
-    Call(Failure),
+    /// Every further call to this model, as it was asked for, would fail like this one.
+    Call(String, Failure),
     /// A row cannot be used or has failed, and the user wants to stop then.
     Row(String),
 }

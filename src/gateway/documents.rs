@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::deadlines::Deadlines;
 use super::{Client, Content, body, request_headers, response_headers, transport};
 use crate::adapter::error_body::{self, LARGEST as LARGEST_ERROR};
+use crate::chat::check_values;
 use crate::deadline;
 use crate::error::{Failure, FailureKind};
 
@@ -95,6 +96,9 @@ impl Client {
             if let Some(failure) = error_body::failure_instead(&body) {
                 return Err(failure);
             }
+            check_values(&body).map_err(|why| {
+                Failure::new(FailureKind::Protocol, format!("{} cannot be read: {why}", response.url()))
+            })?;
             Ok(Fetched { status, body: self.mask.body(body), etag })
         };
         let late = || format!("{} did not answer in time", self.gateway.base_url.origin());

@@ -99,7 +99,12 @@ impl Reading<'_> {
             }
             let is_held = relay.as_ref().is_some_and(|relay| !relay.is_open());
             let wake = if is_held && arrived < release { limit.deadline.min(release) } else { limit.deadline };
-            match next_chunk(&mut response, unsent, timer.as_mut(), wake).await? {
+            // Where chunks come without a wait, the timer is never asked.
+            let next = match arrived < limit.deadline {
+                true => next_chunk(&mut response, unsent, timer.as_mut(), wake).await?,
+                false => None,
+            };
+            match next {
                 Some(Ok(Some(chunk))) => {
                     unsent.read += chunk.len();
                     flow = stream.push(&chunk, &mut decoded);

@@ -251,6 +251,7 @@ fn wrong_certificate(cause: &str) -> &'static str {
         }
         () if is_any(&["notvalidyet", "not valid yet"]) => "its certificate is not valid yet",
         () if cause.contains("expired") => "its certificate has expired",
+        () if cause.contains("causedasendentity") => "its certificate is that of an authority, and not of a server",
         () if is_any(&["notvalidforname", "not valid for name"]) => "its certificate is for another host",
         () => "its certificate cannot be trusted (ca_file names its authority)",
     }
@@ -266,6 +267,12 @@ pub(super) fn is_about_certificate(cause: &str) -> bool {
 fn certificate_advice(cause: &str, whose: &str) -> Option<String> {
     if !is_about_certificate(cause) {
         return None;
+    }
+    if cause.contains("causedasendentity") {
+        return Some(format!(
+            "whoever runs the {whose} can make it a certificate that is no authority (`openssl req -x509 -addext \
+             basicConstraints=critical,CA:FALSE …`), which ca_file of the gateway, or SSL_CERT_FILE, can name"
+        ));
     }
     Some(if cause.contains("unknownissuer") || cause.contains("unknown issuer") {
         format!(

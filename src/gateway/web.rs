@@ -61,7 +61,7 @@ pub async fn page(address: &Url, env: &Env, limit: Option<Duration>) -> Result<P
     let url = shown(address);
     let wrong = |kind, message: String| Failure::new(kind, format!("cannot fetch {url}: {message}"));
     let reach = Reach::new(address);
-    let of_redirects = reach.clone();
+    let (of_redirects, of_errors) = (reach.clone(), reach.clone());
     let redirects = Policy::custom(move |attempt| redirect(attempt, &of_redirects));
     transport::check_authorities(env)?;
     let http = transport::builder().redirect(redirects).dns_resolver(reach);
@@ -72,7 +72,8 @@ pub async fn page(address: &Url, env: &Env, limit: Option<Duration>) -> Result<P
             .get(address.clone())
             .header("accept", "text/plain, text/markdown, text/*;q=0.9, application/json, */*;q=0.1");
         let broken = |error: reqwest::Error| {
-            let asked = error.url().unwrap_or(address);
+            let target = of_errors.last_target();
+            let asked = target.as_ref().or(error.url()).unwrap_or(address);
             let (proxy, encrypted) = (proxy_before(asked, address, env), asked.scheme() == "https");
             let is_connect = error.is_connect();
             let cause = transport::chain(&error.without_url());
@@ -80,6 +81,8 @@ pub async fn page(address: &Url, env: &Env, limit: Option<Duration>) -> Result<P
             let advice = advice(&lower, proxy.as_ref().map(|proxy| proxy.variable), is_connect);
             let breaks = proxy.filter(|proxy| is_connect && proxy.breaks_tls(&lower, encrypted));
             let message = breaks.map_or(cause.clone(), |proxy| format!("no connection to {proxy}: {cause}"));
+            let message =
+                target.map_or(message.clone(), |target| format!("it redirects to {}: {message}", shown(&target)));
             wrong(FailureKind::Network, message).with_advice(advice)
         };
         let mut response = sent.send().await.map_err(broken)?;
@@ -178,8 +181,8 @@ struct Known {
     /// Whether the address that was asked for is of this machine or its network; `None` until its name is resolved, and where a
     /// proxy does that.
     starts_at_own: Option<bool>,
-    /// The hosts that redirects have led to. A resolver is also asked for the name of a proxy, which may be anywhere.
-    targets: Vec<String>,
+    /// Where redirects have led to. A resolver is also asked for the name of a proxy, which may be anywhere.
+    targets: Vec<Url>,
 }
 
 impl Reach {
@@ -191,7 +194,6 @@ impl Reach {
 
     fn may_lead(&self, from: &Url, to: &Url) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.targets.extend(to.host_str().map(str::to_owned));
         let keeps_encryption = from.scheme() != "https" || to.scheme() == "https";
         let is_safe = if known.starts_at_own == Some(true) {
             // The port of an address is `None` if it is the usual one of its scheme.
@@ -199,7 +201,16 @@ impl Reach {
         } else {
             !is_own(to)
         };
-        keeps_encryption && matches!(to.scheme(), "http" | "https") && is_safe
+        let may_lead = keeps_encryption && matches!(to.scheme(), "http" | "https") && is_safe;
+        if may_lead {
+            known.targets.push(to.clone());
+        }
+        may_lead
+    }
+
+    /// Where the last redirect has led to.
+    fn last_target(&self) -> Option<Url> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).targets.last().cloned()
     }
 
     /// Those of the addresses of a host that may be asked.
@@ -209,7 +220,9 @@ impl Reach {
         if is_start && known.starts_at_own.is_none() {
             known.starts_at_own = Some(addresses.iter().all(|address| is_own_ip(address.ip())));
         }
-        if known.starts_at_own != Some(true) && (is_start || known.targets.iter().any(|target| target == host)) {
+        if known.starts_at_own != Some(true)
+            && (is_start || known.targets.iter().any(|target| target.host_str() == Some(host)))
+        {
             addresses.retain(|address| !is_own_ip(address.ip()));
         }
         addresses

@@ -13,7 +13,9 @@ pub(super) fn leaks(usage: &Usage) -> Vec<String> {
         let worst =
             usage.failed_attempts.iter().max_by_key(|failed| failed.cost).filter(|failed| failed.cost > Usd::ZERO);
         let worst = worst.map(|worst| format!(", most of it at {} ({})", target(worst), worst.cost));
-        leaks.push(format!("{} went into attempts that gave no answer{}", total.retry_cost, worst.unwrap_or_default()));
+        let least = if total.retry_cost_unknown > 0 { "≥" } else { "" };
+        let worst = worst.unwrap_or_default();
+        leaks.push(format!("{least}{} went into attempts that gave no answer{worst}", total.retry_cost));
     }
     leaks.extend(dear(usage));
     leaks.extend(premium(usage));

@@ -140,7 +140,7 @@ pub(super) fn short(failure: &Failure) -> String {
 }
 
 /// The message, with the HTTP status where the message does not name it.
-pub(super) fn with_status(failure: &Failure) -> String {
+pub fn with_status(failure: &Failure) -> String {
     match failure.status {
         Some(status) if !failure.message.contains(&status.to_string()) => format!("{status} {}", failure.message),
         _ => failure.message.clone(),

@@ -19,7 +19,7 @@ const BAR: usize = 8;
 
 /// The columns of CSV after those of the groups. New columns are added at the end only, since scripts may read them by
 /// position.
-const HEADINGS: [&str; 22] = [
+const HEADINGS: [&str; 24] = [
     "calls",
     "failed",
     "partial",
@@ -42,6 +42,8 @@ const HEADINGS: [&str; 22] = [
     "input_tokens_unknown",
     "cached_input_tokens_unknown",
     "output_tokens_unknown",
+    "retry_cost_unknown",
+    "cache_saved_unknown",
 ];
 
 /// The table, and below it sentences about costs that can be avoided.
@@ -239,8 +241,10 @@ struct GroupJson<'a> {
     output_tokens_unknown: u64,
     cost: &'a crate::record::TotalCost,
     cost_share: Option<f64>,
-    retry_cost_usd: Usd,
-    cache_saved_usd: Usd,
+    retry_cost_usd: Option<Usd>,
+    retry_cost_unknown: u64,
+    cache_saved_usd: Option<Usd>,
+    cache_saved_unknown: u64,
     first_token_ms: Option<PercentilesJson>,
     total_ms: Option<PercentilesJson>,
 }
@@ -250,12 +254,24 @@ struct FailedJson<'a> {
     gateway: &'a str,
     model: &'a str,
     attempts: u64,
-    cost_usd: Usd,
+    cost_usd: Option<Usd>,
+    cost_unknown: u64,
+}
+
+/// A sum of amounts, unless nothing but zeros is known of it, and others are not.
+fn known(sum: Usd, unknown: u64) -> Option<Usd> {
+    Some(sum).filter(|sum| *sum != Usd::ZERO || unknown == 0)
 }
 
 impl<'a> From<&'a FailedAttempts> for FailedJson<'a> {
     fn from(failed: &'a FailedAttempts) -> Self {
-        Self { gateway: &failed.gateway, model: &failed.model, attempts: failed.count, cost_usd: failed.cost }
+        Self {
+            gateway: &failed.gateway,
+            model: &failed.model,
+            attempts: failed.count,
+            cost_usd: known(failed.cost, failed.cost_unknown),
+            cost_unknown: failed.cost_unknown,
+        }
     }
 }
 
@@ -297,8 +313,10 @@ pub fn json(usage: &Usage, by: &[Dimension], out: &Output) -> Text {
             output_tokens_unknown: group.output.unknown,
             cost: &group.cost,
             cost_share: share.map(|share| (share * 10_000.0).round() / 10_000.0),
-            retry_cost_usd: group.retry_cost,
-            cache_saved_usd: group.saved,
+            retry_cost_usd: known(group.retry_cost, group.retry_cost_unknown),
+            retry_cost_unknown: group.retry_cost_unknown,
+            cache_saved_usd: known(group.saved, group.saved_unknown),
+            cache_saved_unknown: group.saved_unknown,
             first_token_ms: first,
             total_ms: total,
         }
@@ -350,13 +368,14 @@ pub fn csv(usage: &Usage, by: &[Dimension]) -> Text {
                 group.cost.unknown.to_string(),
                 group.cost.computed.to_string(),
                 number(share(group, usage).map(|share| (share * 10_000.0).round() / 10_000.0)),
-                group.retry_cost.to_decimal(),
-                group.saved.to_decimal(),
+                known(group.retry_cost, group.retry_cost_unknown).map_or_else(String::new, Usd::to_decimal),
+                known(group.saved, group.saved_unknown).map_or_else(String::new, Usd::to_decimal),
             ]);
             for percentiles in [group.first_token, group.total] {
                 cells.extend([number(percentiles.map(|p| ms(p.median))), number(percentiles.map(|p| ms(p.p95)))]);
             }
             cells.extend(tokens.map(|tokens| tokens.unknown.to_string()));
+            cells.extend([group.retry_cost_unknown, group.saved_unknown].map(|unknown| unknown.to_string()));
             cells
         }),
     )

@@ -32,6 +32,10 @@ const KNOWN: unpriced::Known = unpriced::Known {
     prompt: unpriced::Prompt { fields: &["messages"], parts: "content" },
 };
 
+/// The same for texts to embed or to continue: pictures beside them are not counted.
+const KNOWN_OF_TEXTS: unpriced::Known =
+    unpriced::Known { prompt: unpriced::Prompt { fields: &[], parts: "content" }, ..KNOWN };
+
 impl Adapter for OpenaiChat {
     fn auth_headers(&self, key: &str) -> Vec<(&'static str, String)> {
         vec![openai::bearer(key)]
@@ -46,7 +50,8 @@ impl Adapter for OpenaiChat {
     }
 
     fn unpriced_field(&self, wire: &WireRequest) -> Option<String> {
-        KNOWN.unpriced_field(&wire.body)
+        let is_of_texts = ["embeddings", "completions"].iter().any(|path| wire.path.starts_with(path));
+        if is_of_texts { KNOWN_OF_TEXTS } else { KNOWN }.unpriced_field(&wire.body)
     }
 
     fn decoder(&self) -> Box<dyn Decoder + Send> {

@@ -151,6 +151,8 @@ fn is_unpriced(name: &str, value: &Tree<'_>, part: &Tree<'_>, is_counted: bool) 
     match &*folded(name) {
         "fileid" | "fileurl" | "videourl" | "audiourl" | "documenturl" | "pdfurl" | "image" | "video" | "audio" => true,
         "attachments" | "fileids" | "files" => true,
+        // So fine may a picture be read that it costs more than others.
+        "mediaresolution" => true,
         // Some vendors take an address for the data.
         "inputaudio" => text(value, &["data"]).is_none_or(|data| data.contains(':')),
         "imageurl" => {

@@ -126,6 +126,21 @@ fn found_in(api: Api, body: &str) -> Option<String> {
 }
 
 #[test]
+fn pictures_that_are_not_counted_have_no_price() {
+    let picture = r#"{"type":"image_url","image_url":{"url":"https://x/a.png"}}"#;
+    let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{picture}]}}]}}"#);
+    for (path, is_priced) in [("chat/completions", true), ("embeddings", false), ("completions", false)] {
+        let wire = WireRequest { path: path.to_owned(), body: body.clone().into_bytes() };
+        assert_eq!(Api::OpenaiChat.adapter().unpriced_field(&wire).is_none(), is_priced, "{path}");
+    }
+    for name in ["mediaResolution", "media_resolution"] {
+        let part = format!(r#"{{"fileData":{{"fileUri":"https://x/a.png"}},"{name}":{{"level":"ULTRA_HIGH"}}}}"#);
+        let found = found_in(Api::Gemini, &format!(r#"{{"contents":[{{"parts":[{part}]}}]}}"#));
+        assert_eq!(found, Some(format!("contents.0.parts.0.{name}")));
+    }
+}
+
+#[test]
 fn a_tool_is_read_as_every_gateway_may_read_it() {
     for tool in [
         r#"{"type":"web_search","type":"function"}"#,

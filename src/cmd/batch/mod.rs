@@ -36,12 +36,13 @@ use crate::batch::limit::Limit;
 use crate::batch::{BatchSchedule, Control, Feed, StopReason};
 use crate::cli::{BatchArgs, BatchCommand, BatchRunArgs, OnError, Order, Via};
 use crate::config::LogLevel;
-use crate::error::{Error, STDOUT};
+use crate::error::{Error, Failure, STDOUT};
 use crate::ids::new_id;
 use crate::ledger::LedgerWriter;
 use crate::ledger::jobs::{Job, JobProgress, JobState, set_state};
 use crate::money::Usd;
 use crate::report::batch::BatchProgress;
+use crate::report::notice::with_status;
 use crate::report::term;
 use crate::run::Notices;
 
@@ -320,7 +321,9 @@ impl<'a> Batch<'a> {
         match control.take_reason() {
             None | Some(StopReason::Cancelled) => Ok(code),
             Some(StopReason::Signal(signal)) => Err(Error::Signalled(signal)),
-            Some(StopReason::Call(failure)) => Err(Error::Call(failure)),
+            Some(StopReason::Call(asked, failure)) => {
+                Err(Error::Call(Failure { message: format!("{asked}: {}", with_status(&failure)), ..failure }))
+            }
             Some(StopReason::Input(source)) => Err(self.plan.source.unreadable(source)),
             Some(StopReason::Output(source)) => {
                 let path = self.args.prompt.out.path.as_deref();

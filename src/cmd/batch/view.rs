@@ -242,7 +242,7 @@ impl BatchView<'_> {
             _ => false,
         };
         if stops {
-            self.control.stop(StopReason::Call(failure.clone()));
+            self.control.stop(StopReason::Call(record.model.clone(), failure.clone()));
         }
         stops
     }
@@ -309,7 +309,7 @@ impl BatchView<'_> {
         };
         self.state.unreachable = if failure.kind == FailureKind::Network { self.state.unreachable + 1 } else { 0 };
         if self.state.unreachable >= MOST_UNREACHABLE {
-            self.control.stop(StopReason::Call(failure.clone()));
+            self.control.stop(StopReason::Call(record.model.clone(), failure.clone()));
         }
         // The message of a row that cannot be used has its line.
         let line = format!("line {}: ", info.line);
@@ -325,7 +325,7 @@ impl BatchView<'_> {
             }
         }
         if self.on_error == OnError::Stop {
-            self.control.stop(StopReason::Row(named(&failure.message)));
+            self.control.stop(StopReason::Row(format!("{}: {}", record.model, named(&failure.message))));
         }
     }
 
@@ -343,7 +343,7 @@ impl BatchView<'_> {
         if let Some(failure) = &silent.failure
             && matches!(failure.kind, Refused | NoKey | Auth | Credits | NotFound)
         {
-            self.control.stop(StopReason::Call(failure.clone()));
+            self.control.stop(StopReason::Call(format!("judge {}", silent.judge), failure.clone()));
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Group {
     pub cost: TotalCost,
     /// Part of the cost that went into failed attempts.
     pub retry_cost: Usd,
+    /// How many calls have attempts that may have been billed at a cost that nobody told.
+    pub retry_cost_unknown: u64,
     /// What reading the provider's cache saved, and llm's own, as far as it is known.
     pub saved: Usd,
     /// How many answers of llm's own cache saved more than is known, because they do not tell all of their tokens.
@@ -163,6 +165,7 @@ impl Growing {
             group.output.add(call.output);
         }
         group.retry_cost += Usd::from_picos(call.retry_cost);
+        group.retry_cost_unknown += u64::from(call.maybe_billed);
         group.saved += Usd::from_picos(call.saved.unwrap_or(0));
         group.saved_unknown += u64::from(call.cached && saved_more(call.saved, call.input, call.output));
         match call.cost {

@@ -74,6 +74,7 @@ fn by_model() -> Usage {
             model: model.into(),
             count,
             cost: usd(cost),
+            cost_unknown: 0,
         })
         .into();
     let mut usage = usage(vec![dear, cheap, group(&[Some("模型/通义千问-plus")], 7, None)]);
@@ -278,10 +279,10 @@ fn documents_hold_the_same_figures() {
     - caches saved $0.25; llm's own answered 17 calls
     ");
     insta::assert_snapshot!(csv(&usage, &by), @r"
-    model,calls,failed,partial,retries,fallbacks,cached,input_tokens,cached_input_tokens,output_tokens,cost_usd,cost_unknown,cost_computed,cost_share,retry_cost_usd,cache_saved_usd,first_token_median_ms,first_token_p95_ms,total_median_ms,total_p95_ms,input_tokens_unknown,cached_input_tokens_unknown,output_tokens_unknown
-    anthropic/claude-opus-4.8,40,0,2,0,0,0,48000,16000,6000,12.3456789,0,false,0.9338,0,0,412,1900,2300,64000,0,0,0
-    openai/gpt-5.4-mini,460,4,0,31,9,17,552000,184000,69000,0.875,3,true,0.0662,0,0.25,412,1900,2300,64000,0,0,0
-    模型/通义千问-plus,7,0,0,0,0,0,8400,2800,1050,,1,false,,0,0,412,1900,2300,64000,0,0,0
+    model,calls,failed,partial,retries,fallbacks,cached,input_tokens,cached_input_tokens,output_tokens,cost_usd,cost_unknown,cost_computed,cost_share,retry_cost_usd,cache_saved_usd,first_token_median_ms,first_token_p95_ms,total_median_ms,total_p95_ms,input_tokens_unknown,cached_input_tokens_unknown,output_tokens_unknown,retry_cost_unknown,cache_saved_unknown
+    anthropic/claude-opus-4.8,40,0,2,0,0,0,48000,16000,6000,12.3456789,0,false,0.9338,0,0,412,1900,2300,64000,0,0,0,0,0
+    openai/gpt-5.4-mini,460,4,0,31,9,17,552000,184000,69000,0.875,3,true,0.0662,0,0.25,412,1900,2300,64000,0,0,0,0,0
+    模型/通义千问-plus,7,0,0,0,0,0,8400,2800,1050,,1,false,,0,0,412,1900,2300,64000,0,0,0,0,0
     ");
     let document: serde_json::Value =
         serde_json::from_str(&json(&usage, &by, &Output::plain(80)).to_string()).expect("JSON");
@@ -332,7 +333,7 @@ fn tokens_that_nobody_told_are_no_zeros_and_those_that_some_told_are_lower_bound
     let by = [Dimension::Model];
     let csv = csv(&usage, &by);
     assert!(
-        csv.to_string().lines().nth(2).is_some_and(|row| row.contains(",0,,,,,") && row.ends_with(",1,1,1")),
+        csv.to_string().lines().nth(2).is_some_and(|row| row.contains(",0,,,,,") && row.ends_with(",1,1,1,0,0")),
         "{csv}"
     );
     let document: serde_json::Value =
@@ -347,10 +348,36 @@ fn tokens_that_nobody_told_are_no_zeros_and_those_that_some_told_are_lower_bound
 }
 
 #[test]
+fn amounts_of_which_nothing_is_known_are_null_and_empty_and_never_zero() {
+    let by = [Dimension::named("model").expect("a dimension")];
+    let unknown = Group { retry_cost_unknown: 2, saved_unknown: 1, ..group(&[Some("m")], 9, None) };
+    let mut usage = usage(vec![unknown.clone()]);
+    usage.total = unknown;
+    usage.failed_attempts =
+        vec![FailedAttempts { gateway: "g".into(), model: "m".into(), count: 2, cost: Usd::ZERO, cost_unknown: 1 }];
+    let document = |usage: &Usage| -> serde_json::Value {
+        serde_json::from_str(&json(usage, &by, &Output::plain(80)).to_string()).expect("JSON")
+    };
+    let found = document(&usage);
+    for (field, expected) in [("retry_cost_unknown", 2), ("cache_saved_unknown", 1)] {
+        assert_eq!(found["total"][field], expected);
+    }
+    for field in ["retry_cost_usd", "cache_saved_usd"] {
+        assert!(found["total"][field].is_null(), "{field}");
+    }
+    assert_eq!(found["failed_attempts"][0]["cost_usd"], serde_json::Value::Null);
+    assert!(csv(&usage, &by).to_string().contains(",,,,412,"), "{}", csv(&usage, &by));
+    usage.total.retry_cost = usd("0.5");
+    assert_eq!(document(&usage)["total"]["retry_cost_usd"], serde_json::json!(0.5));
+    assert_eq!(leaks(&usage)[0], "≥$0.50 went into attempts that gave no answer");
+}
+
+#[test]
 fn nothing_leaks_where_nothing_does() {
     let mut usage = usage(vec![group(&[Some("m")], 100, Some("1")), group(&[Some("n")], 100, Some("1"))]);
     usage.models = BTreeMap::from([("m".into(), usage.groups[0].clone()), ("n".into(), usage.groups[1].clone())]);
-    let failed = |count| FailedAttempts { gateway: "g".into(), model: "m".into(), count, cost: Usd::ZERO };
+    let failed =
+        |count| FailedAttempts { gateway: "g".into(), model: "m".into(), count, cost: Usd::ZERO, cost_unknown: 0 };
     usage.failed_attempts = vec![failed(9)];
     assert_eq!(leaks(&usage), Vec::<String>::new());
     usage.failed_attempts = vec![failed(10)];
