@@ -209,6 +209,7 @@ fn a_template_is_made_and_changed_in_the_editor() {
     run(&["template", "edit", "mine"], "").exits(0).says("nothing was changed");
     run(&["template", "edit", "mine"], "s/0.75/7/").exits(3).says("temperature takes");
     run(&["template", "edit", "mine"], "s/template.mine/template.new/").exits(3).says("[template.mine]");
+    run(&["template", "edit", "mine"], "/^\\[/d").exits(3).says("[template.mine]");
     run(&["template", "edit", "mine"], "s/prompt =/prompt/").exits(3);
     assert_eq!(text(&home), before);
     assert_eq!(std::fs::read_dir(home.path().join("tmp")).expect("listed").count(), 0, "no text is left behind");

@@ -62,8 +62,15 @@ impl OutputBound {
                 named = named.max(limit.unwrap_or(0));
             }
         }
-        let wanted =
-            WANTED.iter().flat_map(|path| values(&fields, path)).flatten().filter_map(count).max().unwrap_or(0);
+        let mut wanted = 0;
+        for value in WANTED.iter().flat_map(|path| values(&fields, path)).flatten() {
+            // A negative number leaves the length to the model.
+            let is_negative = value.as_f64().is_some_and(|number| number < 0.0);
+            match count(value) {
+                Some(length) => wanted = wanted.max(length),
+                None => is_known &= is_negative,
+            }
+        }
         let bound = Some(named.max(wanted)).filter(|_| is_known && named > 0);
         named = named.max(wanted);
         let answers = ANSWERS.iter().flat_map(|path| values(&fields, path)).flatten();
@@ -331,6 +338,11 @@ mod tests {
                 Some(900),
                 900,
             ),
+            // What is no number of tokens could be any, for a gateway that makes one of it.
+            (Api::OpenaiResponses, r#"{"max_output_tokens":10,"max_tokens":99999.5}"#, None, 10),
+            (Api::OpenaiResponses, r#"{"max_output_tokens":10,"Max_Tokens":[100000]}"#, None, 10),
+            (Api::Gemini, r#"{"generationConfig":{"maxOutputTokens":10},"max_tokens":"many"}"#, None, 10),
+            (Api::OpenaiChat, r#"{"max_tokens":10,"min_tokens":99.5}"#, None, 10),
             // As much as the model likes, which the bound still bounds.
             (
                 Api::Gemini,

@@ -170,7 +170,8 @@ fn table_of(text: &str, name: &str) -> Result<Table, Error> {
         Error::config(format!("line {line}: {}", error.message()))
     })?;
     let table = document.get("template").and_then(|templates| templates.get(name)).and_then(Item::as_table);
-    let alone = document.len() == 1 && document["template"].as_table().is_some_and(|templates| templates.len() == 1);
+    let templates = document.get("template").and_then(Item::as_table);
+    let alone = document.len() == 1 && templates.is_some_and(|templates| templates.len() == 1);
     match table {
         Some(table) if alone => Ok(table.clone()),
         _ => Err(Error::config_hint(

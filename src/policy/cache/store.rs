@@ -89,6 +89,9 @@ impl Store {
         let path = self.path(key);
         // Another user could have put an answer there.
         fs::symlink_metadata(&path).ok().filter(private::is_ours)?;
+        if private::exposed(&path).is_some() {
+            return None;
+        }
         let content = input::read(&path, self.max_size, Accept::Files).ok()?;
         let mut entry = decode_entry(key, &content)?;
         let at = UNIX_EPOCH + Duration::from_secs(entry.at);

@@ -208,6 +208,24 @@ fn an_answer_is_kept_whole_and_for_its_time() {
     assert_eq!(store.get(&any_key(1), now + DAY * 2), None);
 }
 
+#[cfg(unix)]
+#[test]
+fn an_answer_that_others_could_have_written_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path().join("answers"), DAY, 1 << 20);
+    let now = SystemTime::now();
+    store.put(&any_key(1), &response("x"), None, now).expect("kept");
+    let set = |mode| {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(dir.path().join("answers"), permissions).expect("ours");
+    };
+    set(0o777);
+    assert_eq!(store.get(&any_key(1), now), None);
+    set(0o700);
+    assert_eq!(store.get(&any_key(1), now), Some((response("x"), None)));
+}
+
 // L22
 #[test]
 fn a_damaged_answer_or_one_for_another_key_is_not_used() {

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 
+use crate::adapter::Api;
 use crate::batch::api::{Gathered, Post};
 use crate::call::{Call, Target};
+use crate::chat::check_values;
 use crate::cmd::{Context, process};
 use crate::config::Gateway;
 use crate::demo::Demo;
@@ -16,8 +18,11 @@ use crate::ledger::jobs::Part;
 use crate::policy::SpendingLimits;
 use crate::run::{key_name, pricing};
 
-/// The largest answer to an upload or a submission, and the largest standing, in bytes. A standing may have the results in it.
-const LARGEST_STANDING: usize = 512 << 20;
+/// The largest answer to an upload or a submission, and the largest standing, in bytes.
+const LARGEST_REPLY: usize = 16 << 20;
+
+/// The largest standing of Gemini's format, in bytes. It may have the results in it.
+const LARGEST_STANDING: u64 = 512 << 20;
 
 /// The gateways of a batch, by name.
 pub(super) struct Clients {
@@ -115,14 +120,21 @@ impl Requests {
             }
             _ => post.body.into(),
         };
-        let sent = client.post(&url, &post.content_type, content, key, LARGEST_STANDING);
+        let sent = client.post(&url, &post.content_type, content, key, LARGEST_REPLY);
         self.runtime.block_on(sent).map(|fetched| fetched.body)
     }
 
     /// A whole document.
     pub(super) fn get(&self, client: &Client, path: &str) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
-        self.download(client, path, LARGEST_STANDING as u64, &mut body)?;
+        if client.config().api == Api::Gemini {
+            self.download(client, path, LARGEST_STANDING, &mut body)?;
+            return Ok(body);
+        }
+        self.download(client, path, LARGEST_REPLY as u64, &mut body)?;
+        check_values(&body).map_err(|why| {
+            Failure::new(FailureKind::Protocol, format!("{} cannot be read: {why}", url(client.config(), path)))
+        })?;
         Ok(body)
     }
 
