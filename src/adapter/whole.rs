@@ -3,7 +3,7 @@
 use super::stream::after_a_part;
 use super::{DecodeError, Decoder, error_body, sse, surrogates, tool_calls, verdict};
 use crate::chat::{FinishReason, Response};
-use crate::error::Failure;
+use crate::error::{Failure, FailureKind};
 
 /// An answer in one piece, as far as it came.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,8 +27,17 @@ impl Whole {
     }
 }
 
-/// The answer in a body. Without a finish reason it is complete all the same, because its JSON is closed.
-pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Whole, DecodeError> {
+/// How a whole answer of a format ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// With its JSON: some gateways give no finish reason.
+    Closed,
+    /// With a finish reason. Without one, the model has not come to its end.
+    Told,
+}
+
+/// The answer in a body of a format whose answers end so.
+pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8], ends: Ends) -> Result<Whole, DecodeError> {
     let body = body.strip_prefix(sse::BOM).unwrap_or(body);
     let data = str::from_utf8(body).map_err(|_| DecodeError::Malformed("the answer is not valid UTF-8".into()))?;
     let mut events = Vec::new();
@@ -53,6 +62,10 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8]) -> Result<Whole, De
         if is_empty {
             let nothing = || DecodeError::Malformed("there is no answer in the body".into());
             return Err(error_body::refusal(body).map_or_else(nothing, Into::into));
+        }
+        if ends == Ends::Told {
+            let failure = Failure::new(FailureKind::Truncated, "the gateway does not say that the answer is complete");
+            return Ok(Whole { response, failure: Some(failure) });
         }
         let calls_tools = !response.tool_calls.is_empty();
         response.finish = Some(if calls_tools { FinishReason::ToolCalls } else { FinishReason::Stop });

@@ -104,7 +104,7 @@ fn completed(call: &Call, recorder: Recorder, at: Duration, prices: Option<&Prep
 const LARGEST_PROMPTS: usize = 64 << 20;
 
 /// The same for all that is sent at once, where calls share a prompt.
-const LARGEST_BODIES: usize = 192 << 20;
+const LARGEST_BODIES: usize = 128 << 20;
 
 /// What to run.
 pub struct RunSpec<'a> {

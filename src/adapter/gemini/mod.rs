@@ -73,7 +73,7 @@ impl Adapter for Gemini {
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<Whole, DecodeError> {
-        whole::decode(&mut decode_response::ContentDecoder::default(), body)
+        whole::decode(&mut decode_response::ContentDecoder::default(), body, whole::Ends::Told)
     }
 
     fn decode_request(&self, path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {

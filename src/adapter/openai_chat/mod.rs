@@ -59,7 +59,7 @@ impl Adapter for OpenaiChat {
     }
 
     fn decode_response(&self, body: &[u8]) -> Result<Whole, DecodeError> {
-        whole::decode(&mut decode_response::ChatDecoder::default(), body)
+        whole::decode(&mut decode_response::ChatDecoder::default(), body, whole::Ends::Closed)
     }
 
     fn decode_request(&self, _path: &str, body: &[u8]) -> Result<NamedRequest, DecodeError> {

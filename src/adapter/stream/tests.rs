@@ -62,6 +62,20 @@ fn a_response_without_an_answer_and_without_a_status_is_none() {
 }
 
 #[test]
+fn a_whole_answer_of_gemini_without_a_reason_has_not_come_to_its_end() {
+    for (reason, is_whole) in [("", false), (r#","finishReason":null"#, false), (r#","finishReason":"STOP""#, true)] {
+        let body = format!(r#"{{"candidates":[{{"content":{{"parts":[{{"text":"a"}}]}}{reason}}}]}}"#);
+        let answer = Api::Gemini.adapter().decode_response(body.as_bytes()).expect("an answer");
+        let failure = answer.complete().err().map(|failure| failure.kind);
+        assert_eq!(failure, (!is_whole).then_some(FailureKind::Truncated), "{body}");
+        assert_eq!(answer.response.text, "a");
+    }
+    let body = r#"{"choices":[{"message":{"content":"a"}}]}"#;
+    let answer = Api::OpenaiChat.adapter().decode_response(body.as_bytes()).expect("an answer");
+    answer.complete().expect("its JSON is closed");
+}
+
+#[test]
 fn a_call_that_gemini_gives_as_a_text_may_break_off_too() {
     for (arguments, is_cut) in
         [(r#""{\"a\":1}""#, false), (r#""{\"a\":""#, true), (r#"{"a":1}"#, false), ("null", false)]

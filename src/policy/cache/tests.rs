@@ -218,7 +218,7 @@ fn an_answer_that_others_could_have_written_is_not_used() {
     store.put(&any_key(1), &response("x"), None, now).expect("kept");
     let set = |mode| {
         let permissions = std::fs::Permissions::from_mode(mode);
-        std::fs::set_permissions(dir.path().join("answers"), permissions).expect("ours");
+        std::fs::set_permissions(dir.path().join("answers").join("0"), permissions).expect("ours");
     };
     set(0o777);
     assert_eq!(store.get(&any_key(1), now), None);
