@@ -211,7 +211,9 @@ impl Answer {
             self.has_begun = true;
             return;
         };
-        if !self.has_begun {
+        // Of a stream that nobody asked for, its client has got nothing yet.
+        let is_unasked_stream = !self.streams() && self.passes && self.content_type.as_deref().is_some_and(is_stream);
+        if !self.has_begun || is_unasked_stream {
             self.ready.clear();
         } else if self.streams() && !self.has_told_failure {
             if !self.passed_end.is_empty() {
@@ -277,6 +279,11 @@ const LONGEST_TOLD: usize = 1000;
 
 /// The length of the longest end of a line with a blank line behind it.
 const BLANK_LINE: usize = b"\r\n\r\n".len();
+
+/// Whether this is the media type of events.
+fn is_stream(content_type: &str) -> bool {
+    content_type.to_ascii_lowercase().starts_with("text/event-stream")
+}
 
 /// What is missing after these bytes for a new event to begin.
 fn missing_line_ends(end: &[u8]) -> &'static [u8] {

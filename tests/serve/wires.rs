@@ -670,6 +670,22 @@ fn what_came_of_an_answer_in_one_piece_that_failed_reaches_its_client_and_nothin
 }
 
 #[test]
+fn a_stream_that_nobody_asked_for_is_an_answer_only_if_it_is_whole() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "good" => Reply::stream(&["fine"]),
+        _ => Reply::sse().role().text("part").end(),
+    });
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    for (model, is_whole) in [("good", true), ("cut", false)] {
+        let body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
+        let answer = server.send(&server.key, "/v1/chat/completions", &[], body.to_string());
+        assert_eq!(answer.status == 200, is_whole, "{model}: {} {}", answer.status, answer.text());
+        assert_eq!(answer.text().contains("\"error\""), !is_whole, "{model}: {}", answer.text());
+    }
+}
+
+#[test]
 fn a_filter_before_any_answer_lets_the_next_model_answer_and_is_told_by_the_last() {
     let gateway = Gateway::by(|request| {
         let streams = request.json()["stream"] == true;
