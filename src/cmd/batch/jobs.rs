@@ -152,6 +152,7 @@ pub(super) fn status(context: &Context, id: Option<&str>, format: SummaryFormat)
         output: job.output.as_deref(),
         expected: job.progress.total,
         tally,
+        unwritten: 0,
         elapsed: None,
     });
     if job.via_api {

@@ -43,6 +43,7 @@ pub(super) fn run(context: &Context, outputs: &[PathBuf], out: &Path, format: Su
         output: Some(&path),
         expected: None,
         tally: &tally,
+        unwritten: 0,
         elapsed: None,
     };
     print(render(&summary, format, &context.terminal.stdout)?)?;

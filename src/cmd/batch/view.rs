@@ -393,6 +393,7 @@ impl BatchView<'_> {
             output,
             expected: self.total,
             tally: &self.tally,
+            unwritten: self.state.unwritten,
             elapsed: Some(outcome.elapsed),
         }
     }

@@ -44,15 +44,17 @@ pub struct Summary<'a> {
     /// Rows × models, where all rows are known.
     pub expected: Option<u64>,
     pub tally: &'a Tally,
+    /// How many calls were made whose lines could not be written.
+    pub unwritten: u64,
     /// How long this run took; `None` for a batch of the past.
     pub elapsed: Option<Duration>,
 }
 
 impl Summary<'_> {
-    /// How many rows and models are missing of all.
+    /// How many rows and models of all were not asked.
     fn missing(&self) -> Option<u64> {
         let done: u64 = self.tally.models.iter().map(|(_, tally)| tally.rows()).sum();
-        self.expected?.checked_sub(done).filter(|missing| *missing > 0)
+        self.expected?.checked_sub(done + self.unwritten).filter(|missing| *missing > 0)
     }
 }
 
@@ -185,6 +187,9 @@ fn remarks(summary: &Summary<'_>) -> Vec<String> {
     remarks.extend(summary.tally.fallbacks().iter().map(|((from, to), kinds)| fell_back(from, to, kinds)));
     if let Some(missing) = summary.missing() {
         remarks.push(format!("not asked: {}", format::thousands(missing)));
+    }
+    if summary.unwritten > 0 {
+        remarks.push(format!("not written: {}", format::thousands(summary.unwritten)));
     }
     let earlier = summary.tally.earlier;
     if earlier.usd.is_some() || earlier.unknown > 0 {
@@ -381,6 +386,7 @@ pub(super) fn value(summary: &Summary<'_>) -> impl Serialize + use<> {
     let tally = summary.tally;
     json!({
         "job": summary.job, "input": summary.input, "output": summary.output, "missing": summary.missing(),
+        "unwritten": summary.unwritten,
         "models": tally.models.iter().map(model).collect::<Vec<_>>(), "total_cost": tally.cost(),
         "elapsed_ms": ms(summary.elapsed), "earlier_cost": tally.earlier,
     })

@@ -48,6 +48,7 @@ fn summary(tally: &Tally) -> Summary<'_> {
         output: Some("out.jsonl"),
         expected: Some(100),
         tally,
+        unwritten: 5,
         elapsed: Some(Duration::from_secs(90)),
     }
 }
@@ -66,7 +67,7 @@ fn the_summary_has_a_row_for_each_model_and_a_table_of_labels() {
      ham        10    10
      spam        ·    20
 
-     not complete: 40 rate_limited · not asked: 20 · took 1 m 30 s
+     not complete: 40 rate_limited · not asked: 15 · not written: 5 · took 1 m 30 s
     ");
 }
 
@@ -88,7 +89,7 @@ fn every_format_has_every_model_and_none_obeys_its_name() {
     assert_eq!(json["models"][0]["accuracy"]["correct"], 30);
     assert_eq!(
         (json["missing"].as_u64(), json["models"][1]["failures"]["rate_limited"].as_u64()),
-        (Some(20), Some(40))
+        (Some(15), Some(40))
     );
     let html = page(&summary).expect("a page");
     assert!(!html.shown(false).contains("<script>") && html.shown(false).contains("<polyline"));
