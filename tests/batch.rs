@@ -658,7 +658,7 @@ fn on_error_stop_takes_no_further_rows() {
     let home = Home::with(&gateway);
     home.file("rows.jsonl", rows(50));
     let outcome = batch(&home, &["--on-error", "stop", "--concurrency", "1"]).output();
-    outcome.exits(8).says("stopped, as --on-error stop says: row 3 (line 3): no");
+    outcome.exits(8).says("stopped, as --on-error stop says: test-model: row 3 (line 3): no");
     assert_eq!(gateway.requests().len(), 3);
 }
 

@@ -286,8 +286,7 @@ impl<'a> Session<'a> {
         if let Some(shared) = &self.shared {
             waits.share(context, &*shared.budgets, shared_records, share_limit);
         }
-        let is_kept = has_texts && matches!(closed, Ok(true));
-        let written = closed.and_then(|_| waits.finish_writing(context, write_limit));
+        let written = closed.and_then(|()| waits.finish_writing(context, write_limit));
         let runtime = waits.end();
         if self.is_last {
             // What still blocks, such as a name that does not resolve, must not hold up the end.
@@ -295,10 +294,8 @@ impl<'a> Session<'a> {
         } else {
             self.runtime = Some(runtime);
         }
-        if is_whole && is_kept && written.is_ok() && matches!(shown, Err(Error::Output { .. })) {
-            context.notice(
-                "the ledger has kept what was answered: `llm log` lists it, and `llm last` prints the last answer",
-            );
+        if is_whole && has_texts && written.is_ok() && matches!(shown, Err(Error::Output { .. })) {
+            context.notice("`llm log` lists what the ledger has of the answers, and `llm last` prints the last answer");
         }
         let code = shown?;
         written?;
