@@ -346,3 +346,24 @@ fn a_purge_deletes_the_prompts_that_a_chat_keeps() {
     assert!(!history.exists());
     home.llm(["log", "purge", "--all"]).output().exits(0);
 }
+
+#[test]
+fn the_cost_of_failed_attempts_is_unknown_only_where_one_may_have_been_billed() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "gone" => Reply::raw("").close(),
+        _ => Reply::unary("fine"),
+    });
+    let usage = |arguments: &[&str]| {
+        let home = Home::with(&gateway);
+        home.llm(["ask", "-m", "gone", "hi"]).args(arguments).output();
+        home.llm(["usage", "-o", "json"]).output().exits(0).json()
+    };
+    let alone = usage(&["--retries", "0"]);
+    assert_eq!((&alone["total"]["retry_cost_usd"], &alone["total"]["retry_cost_unknown"]), (&json!(0), &json!(0)));
+    let followed = usage(&["--retries", "0", "--fallback", "good"]);
+    assert_eq!(
+        (&followed["total"]["retry_cost_usd"], &followed["total"]["retry_cost_unknown"]),
+        (&json!(null), &json!(1))
+    );
+    assert_eq!(followed["failed_attempts"][0]["cost_unknown"], 1);
+}

@@ -428,8 +428,8 @@ fn three_days_are_explained_by_usage_and_log() {
         document["failed_attempts"],
         json!([
             // Two for each of six that fell back, and one for each of three that failed for good.
-            {"gateway": "east", "model": "demo/down", "attempts": 15, "cost_usd": 0},
-            {"gateway": "east", "model": "demo/flaky", "attempts": 6, "cost_usd": 0},
+            {"gateway": "east", "model": "demo/down", "attempts": 15, "cost_usd": 0, "cost_unknown": 0},
+            {"gateway": "east", "model": "demo/flaky", "attempts": 6, "cost_usd": 0, "cost_unknown": 0},
         ])
     );
 

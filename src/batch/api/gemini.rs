@@ -104,6 +104,10 @@ impl BatchApi for Gemini {
         Ok((id, Fate::Failed(failure(Api::Gemini, status, &error))))
     }
 
+    fn holds_results(&self) -> bool {
+        true
+    }
+
     fn cancel(&self, id: &str) -> Post {
         Post::json(format!("{id}:cancel"), &json!({}))
     }

@@ -138,6 +138,11 @@ pub trait BatchApi: Sync {
     /// The line is not one of results.
     fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure>;
 
+    /// Whether a standing has the results in it, so that it may be as long as they are.
+    fn holds_results(&self) -> bool {
+        false
+    }
+
     /// The cancellation of a batch.
     fn cancel(&self, id: &str) -> Post;
 

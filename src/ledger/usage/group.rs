@@ -34,7 +34,7 @@ pub struct Group {
     pub cost: TotalCost,
     /// Part of the cost that went into failed attempts.
     pub retry_cost: Usd,
-    /// How many calls have attempts that may have been billed at a cost that nobody told.
+    /// How many calls have attempts before their last that may have been billed at a cost that nobody told.
     pub retry_cost_unknown: u64,
     /// What reading the provider's cache saved, and llm's own, as far as it is known.
     pub saved: Usd,
@@ -145,6 +145,8 @@ pub(super) struct Figures {
     pub(super) cost: Option<i64>,
     pub(super) computed: bool,
     pub(super) retry_cost: i64,
+    /// Whether an attempt before the last may have been billed at a cost that nobody told.
+    pub(super) is_retry_cost_unknown: bool,
     pub(super) saved: Option<i64>,
     pub(super) first_token: Option<u32>,
     pub(super) total: Option<u32>,
@@ -165,7 +167,7 @@ impl Growing {
             group.output.add(call.output);
         }
         group.retry_cost += Usd::from_picos(call.retry_cost);
-        group.retry_cost_unknown += u64::from(call.maybe_billed);
+        group.retry_cost_unknown += u64::from(call.is_retry_cost_unknown);
         group.saved += Usd::from_picos(call.saved.unwrap_or(0));
         group.saved_unknown += u64::from(call.cached && saved_more(call.saved, call.input, call.output));
         match call.cost {

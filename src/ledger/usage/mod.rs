@@ -35,7 +35,9 @@ pub struct Usage {
 /// What is read of each call; [`Reader`] knows the places.
 const COLUMNS: &str = "c.at_ms, c.gateway, c.model, c.key, c.task, c.tags, c.status, c.cached, c.attempts, c.fallbacks,
     c.input, c.cache_read, c.output, c.cost, c.origin, c.retry_cost, c.saved, c.first_token_us, c.total_us, c.maybe_billed,
-    c.id, c.run";
+    c.id, c.run, CASE WHEN c.attempts > 1 THEN (SELECT count(*) FROM attempts a
+        WHERE a.call = c.id AND a.cost IS NULL AND coalesce(a.maybe_billed, 0) > 0
+            AND a.place < (SELECT max(place) FROM attempts WHERE call = c.id)) END";
 
 /// What calls used, as it grows. They may be in several databases, one after the other.
 pub(super) struct Sums<'a> {
@@ -183,6 +185,7 @@ impl Reader {
             cost: row.get(13)?,
             computed: id(row, 14)? != self.reported,
             retry_cost: row.get::<_, Option<i64>>(15)?.unwrap_or(0),
+            is_retry_cost_unknown: count(22)?.is_some_and(|attempts| attempts > 0),
             saved: row.get(16)?,
             first_token: micros(17)?,
             total: micros(18)?,

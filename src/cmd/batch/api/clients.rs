@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 
-use crate::adapter::Api;
-use crate::batch::api::{Gathered, Post};
+use crate::batch::api::{BatchApi, Gathered, Post};
 use crate::call::{Call, Target};
 use crate::chat::check_values;
 use crate::cmd::{Context, process};
@@ -21,7 +20,7 @@ use crate::run::{key_name, pricing};
 /// The largest answer to an upload or a submission, and the largest standing, in bytes.
 const LARGEST_REPLY: usize = 16 << 20;
 
-/// The largest standing of Gemini's format, in bytes. It may have the results in it.
+/// The largest standing that has the results in it, in bytes.
 const LARGEST_STANDING: u64 = 512 << 20;
 
 /// The gateways of a batch, by name.
@@ -125,9 +124,9 @@ impl Requests {
     }
 
     /// A whole document.
-    pub(super) fn get(&self, client: &Client, path: &str) -> Result<Vec<u8>, Failure> {
+    pub(super) fn get(&self, client: &Client, form: &dyn BatchApi, path: &str) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
-        if client.config().api == Api::Gemini {
+        if form.holds_results() {
             self.download(client, path, LARGEST_STANDING, &mut body)?;
             return Ok(body);
         }

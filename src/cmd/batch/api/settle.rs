@@ -35,7 +35,7 @@ pub(super) fn settle(
     let client = clients.of_part(&part)?;
     let form = api::of(client.config().api_of(&part.model));
     // The id that is found in it is shown and kept.
-    let list = client.masked(requests.get(client, &form.list_path())?);
+    let list = client.masked(requests.get(client, form, &form.list_path())?);
     let found = form.find(&list, &tag(job, part.part), usize::try_from(part.count).unwrap_or(usize::MAX))?;
     let found = match form.keeps_tag() {
         true => found.into_iter().next().map(|id| (id, true)),
@@ -79,7 +79,7 @@ fn recognized(
         if jobs::is_remote_known(store, &id).map_err(|error| unreadable(&error))? {
             continue;
         }
-        let standing = form.standing(&id, &requests.get(client, &form.status_path(&id))?)?;
+        let standing = form.standing(&id, &requests.get(client, form, &form.status_path(&id))?)?;
         if !standing.is_over {
             in_work.get_or_insert((id, false));
             continue;

@@ -29,7 +29,7 @@ pub(super) fn standing(requests: &Requests, client: &Client, part: &Part) -> Res
             failure: None,
         });
     };
-    let standing = form.standing(remote, &requests.get(client, &form.status_path(remote))?);
+    let standing = form.standing(remote, &requests.get(client, form, &form.status_path(remote))?);
     let standing = standing.map_err(|failure| client.reported(failure))?;
     let shown = |kind, text: &str| client.reported(Failure::new(kind, shortened(text, LONGEST_TEXT)));
     Ok(Standing {
@@ -173,7 +173,7 @@ fn cancel_part(context: &Context, open: &mut Open, job: &str, part: &Part) -> Re
         Ok(()) => Ok(true),
         // It may be the cancellation alone that is not there.
         Err(failure) if is_gone(&failure) => {
-            match open.requests.get(client, &form.status_path(remote)) {
+            match open.requests.get(client, form, &form.status_path(remote)) {
                 Ok(_) => {
                     let message = format!("the gateway has batch {remote}, and cannot cancel it");
                     return Err(Failure::new(failure.kind, message).with_cause(failure.message).into());

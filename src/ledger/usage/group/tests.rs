@@ -29,6 +29,7 @@ fn costing(cost: Option<i64>) -> Figures {
         cost,
         computed: false,
         retry_cost: 0,
+        is_retry_cost_unknown: false,
         saved: None,
         first_token: None,
         total: None,
