@@ -200,6 +200,22 @@ fn amount(bytes: u64) -> String {
     if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
 }
 
+/// Systems follow no more links.
+pub(crate) const MOST_LINKS: usize = 40;
+
+/// The file itself, where the path is a link or leads over several; the file may not be there yet.
+pub(crate) fn behind_links(path: &Path) -> PathBuf {
+    if let Ok(whole) = path.canonicalize() {
+        return whole;
+    }
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(to) = path.read_link() else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(to);
+    }
+    path
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -278,19 +294,4 @@ mod tests {
         let error = read_text(&path, LIMIT, Accept::Files).expect_err("not text").to_string();
         assert_eq!(error, "it is not UTF-8 text: there is a bad byte in line 2");
     }
-}
-
-/// The file itself, where the path is a link or leads over several; the file may not be there yet.
-pub(crate) fn behind_links(path: &Path) -> PathBuf {
-    /// Systems follow no more links.
-    const MOST_LINKS: usize = 40;
-    if let Ok(whole) = path.canonicalize() {
-        return whole;
-    }
-    let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
-        let Ok(to) = path.read_link() else { break };
-        path = path.parent().unwrap_or(Path::new("")).join(to);
-    }
-    path
 }

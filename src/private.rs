@@ -5,6 +5,8 @@ use std::fs::{self, DirBuilder, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::input::MOST_LINKS;
+
 /// Makes the directory, and those above it that are missing, for this user alone, whatever the umask says. A
 /// directory that exists keeps its mode, because it may hold more than our files, which are private by themselves.
 pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
@@ -179,8 +181,6 @@ pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, Exposure)> {
 
 /// The directories that decide which file this is: that of the file, and that of each link on the way to it.
 fn holders(path: &Path) -> Vec<PathBuf> {
-    /// Systems follow no more links.
-    const MOST_LINKS: usize = 40;
     let mut holders = Vec::new();
     let Ok(mut path) = std::path::absolute(path) else { return holders };
     for _ in 0..MOST_LINKS {

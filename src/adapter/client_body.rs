@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::body::malformed;
 use super::field_names::{is_same_field, may_name_others, names_other_model};
 use super::object::Object;
+use super::output_bound::{ask_for_several, may_ask_for_several};
 use super::{Api, DecodeError, WireRequest, gemini};
 use crate::chat::check_values;
 
@@ -199,6 +200,15 @@ impl ClientBody {
         let mut request: Map<String, Value> = serde_json::from_slice(&self.bytes[field.value.clone()]).ok()?;
         *request.get_mut("model").filter(|model| !model.is_null())? = name.clone();
         Some(Value::Object(request))
+    }
+
+    /// Whether the client may want several answers at once. Of the body, no more is read than the fields that may say so.
+    pub fn wants_several(&self) -> bool {
+        let fields = self.fields.iter().filter(|field| may_ask_for_several(&field.name));
+        let read = |field: &Range<usize>| serde_json::from_slice(&self.bytes[field.clone()]).ok();
+        ask_for_several(&Object(
+            fields.filter_map(|field| Some((Cow::Borrowed(&*field.name), read(&field.value)?))).collect(),
+        ))
     }
 
     /// Whether the body has a field of this name, at the top or among the settings of Gemini's format.

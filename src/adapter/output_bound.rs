@@ -86,9 +86,18 @@ impl OutputBound {
 
 /// Whether a body may ask for several answers at once.
 pub fn wants_several(body: &[u8]) -> bool {
-    let fields: Object<'_> = serde_json::from_slice(body).unwrap_or_default();
-    let mut answers = ANSWERS.iter().flat_map(|path| values(&fields, path)).flatten();
+    ask_for_several(&serde_json::from_slice(body).unwrap_or_default())
+}
+
+/// The same of the fields of a body; those that no path in [`ANSWERS`] begins with make no difference.
+pub(super) fn ask_for_several(fields: &Object<'_>) -> bool {
+    let mut answers = ANSWERS.iter().flat_map(|path| values(fields, path)).flatten();
     answers.any(|value| count(value) != Some(1))
+}
+
+/// Whether a field at the top of a body may ask for several answers, or hold what does.
+pub(super) fn may_ask_for_several(name: &str) -> bool {
+    ANSWERS.iter().any(|path| is_same_field(name, path[0]))
 }
 
 /// How many prompts a field holds: a list has one in each text and each list of tokens. Its numbers are the tokens of one.

@@ -13,6 +13,7 @@ use crate::config::{Budget, Settings, SharedStore};
 use crate::error::Error;
 use crate::ledger::{self, Journal, LedgerWriter, Records, RemoteLedger, Row, Sink, StoreError, Vote};
 use crate::policy::budget::{self, Balance, BudgetStore, SqliteBudgets};
+use crate::report::format::count;
 use crate::score::Part;
 use crate::serve::{FirstToken, Speeds};
 use crate::store::{AuditLog, KeyStore, RateStore, ScopedKey, SqliteStore};
@@ -174,11 +175,10 @@ impl SharedRecords {
     pub(super) fn close(&self, limit: Duration) -> Vec<String> {
         self.journal.close(limit);
         let mut notices = std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner));
-        notices.extend(match self.journal.losses() {
-            0 => None,
-            1 => Some("1 call is not recorded in the database, and is in no file".to_owned()),
-            count => Some(format!("{count} calls are not recorded in the database, and are in no file")),
-        });
+        let losses = self.journal.losses();
+        let (one, many) =
+            ("call is not recorded in the database, and is", "calls are not recorded in the database, and are");
+        notices.extend((losses > 0).then(|| format!("{} in no file", count(losses, one, many))));
         notices
     }
 }

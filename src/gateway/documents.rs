@@ -96,9 +96,7 @@ impl Client {
             if let Some(failure) = error_body::failure_instead(&body) {
                 return Err(failure);
             }
-            check_values(&body).map_err(|why| {
-                Failure::new(FailureKind::Protocol, format!("{} cannot be read: {why}", response.url()))
-            })?;
+            check_document(response.url().as_str(), &body)?;
             Ok(Fetched { status, body: self.mask.body(body), etag })
         };
         let late = || format!("{} did not answer in time", self.gateway.base_url.origin());
@@ -154,6 +152,14 @@ impl Client {
         let whole = Some(beginning).filter(|beginning| beginning.len() as u64 == length);
         whole.and_then(|body| error_body::failure_instead(&body)).map_or(Ok(()), Err)
     }
+}
+
+/// Checks that the JSON of a document can be held in memory.
+///
+/// # Errors
+/// It has too many values.
+pub fn check_document(url: &str, body: &[u8]) -> Result<(), Failure> {
+    check_values(body).map_err(|why| Failure::new(FailureKind::Protocol, format!("{url} cannot be read: {why}")))
 }
 
 fn too_long(response: &Response, max: u64) -> Failure {

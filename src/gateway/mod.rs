@@ -42,7 +42,7 @@ use mask::Mask;
 
 pub use collector::Collector;
 pub use content::Content;
-pub use documents::Fetched;
+pub use documents::{Fetched, check_document};
 pub use request_headers::{redacted as redacted_headers, replace_key};
 pub(crate) use streamed::REPEATED_KEY;
 
@@ -186,9 +186,11 @@ impl Client {
     async fn attempt(&self, call: &Call, api: Api, url: Url, body: Bytes, events: &Events) -> Result<(), Failure> {
         let adapter = api.adapter();
         let headers = request_headers::of_call(&self.gateway, api, call, self.key.as_ref())?;
-        // Our own requests ask for one answer, unless their further fields say otherwise.
-        let is_ours = call.passed().is_none() && call.request.extra.is_empty();
-        let wants_one = is_ours || !wants_several(&body);
+        let wants_one = match call.passed() {
+            Some(passed) => !passed.wants_several(),
+            // Our own requests ask for one answer, unless their further fields say otherwise.
+            None => call.request.extra.is_empty() || !wants_several(&body),
+        };
         let request = self.http.post(url).headers(headers).body(body);
         let deadlines = Deadlines::new(&self.gateway.timeouts, call.choice().timeout);
         let (passed, is_served) = (call.passed(), call.body.is_some());

@@ -51,12 +51,11 @@ pub(super) fn of_call(
     key: Option<&SecretString>,
 ) -> Result<HeaderMap, Failure> {
     let mut headers = common(gateway, api, key)?;
-    let is_of_config = |name: &str| gateway.headers.keys().any(|own| own.eq_ignore_ascii_case(name));
     let of_client = call.passed().map(ClientBody::headers).unwrap_or_default().iter();
     let traced = call.trace.iter().map(|trace| ("traceparent", &**trace));
     for (name, value) in of_client.map(|(name, value)| (name.as_str(), value.as_str())).chain(traced) {
         if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
-            && !is_of_config(name.as_str())
+            && !is_of_config(gateway, &name)
         {
             headers.insert(name, value);
         }
@@ -78,10 +77,9 @@ pub(super) fn of_call(
 pub fn redacted(gateway: &Gateway, call: &Call) -> Result<Vec<(String, String)>, Failure> {
     let key = (gateway.auth == Auth::Required).then(|| SecretString::from(REDACTED));
     let headers = of_call(gateway, gateway.api_of(&call.target().model), call, key.as_ref())?;
-    let is_of_config = |name: &str| gateway.headers.keys().any(|own| own.eq_ignore_ascii_case(name));
     let shown = |(name, value): (&HeaderName, &HeaderValue)| {
         // Whatever is in the config may be secret; all else was made of letters.
-        let value = if is_of_config(name.as_str()) { REDACTED } else { value.to_str().unwrap_or(REDACTED) };
+        let value = if is_of_config(gateway, name) { REDACTED } else { value.to_str().unwrap_or(REDACTED) };
         (name.to_string(), value.to_owned())
     };
     Ok(headers.iter().map(shown).collect())
@@ -101,11 +99,15 @@ fn of_key(base: &BaseUrl, api: Api, key: &SecretString) -> Result<Vec<(HeaderNam
     api.adapter().auth_headers(key.expose_secret()).into_iter().take(wanted).map(header).collect()
 }
 
+/// Whether the config has a header of this name.
+fn is_of_config(gateway: &Gateway, name: &HeaderName) -> bool {
+    gateway.headers.keys().any(|own| own.eq_ignore_ascii_case(name.as_str()))
+}
+
 /// Whether headers of the config stand in the place of the key, so that none is sent.
 pub fn replace_key(gateway: &Gateway) -> bool {
-    let is_of_config = |name: &HeaderName| gateway.headers.keys().any(|own| own.eq_ignore_ascii_case(name.as_str()));
     let of_key = of_key(&gateway.base_url, gateway.api, &REDACTED.into()).unwrap_or_default();
-    !of_key.is_empty() && of_key.iter().all(|(name, _)| is_of_config(name))
+    !of_key.is_empty() && of_key.iter().all(|(name, _)| is_of_config(gateway, name))
 }
 
 #[cfg(test)]

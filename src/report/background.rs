@@ -294,34 +294,50 @@ mod tests {
         assert_eq!(SEEN.lock().expect("no panic").len(), b"read, unread, ".len() + 100);
     }
 
+    /// Has room for nothing until it reads, and then for everything.
+    struct Reader {
+        reads: OnceLock<()>,
+        seen: Mutex<Vec<u8>>,
+    }
+
+    impl Reader {
+        const fn new() -> Self {
+            Self { reads: OnceLock::new(), seen: Mutex::new(Vec::new()) }
+        }
+
+        fn read(&self) {
+            self.reads.set(()).expect("set once");
+        }
+
+        fn seen(&self) -> String {
+            String::from_utf8(self.seen.lock().expect("no panic").clone()).expect("text")
+        }
+    }
+
+    impl WriteAll for Reader {
+        fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+            self.reads.wait();
+            self.seen.lock().expect("no panic").extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+
     #[test]
     fn what_nobody_waited_for_can_be_waited_for_later() {
-        static READS: OnceLock<()> = OnceLock::new();
-        static SEEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-        static WRITER: BackgroundWriter = BackgroundWriter::by(|bytes| {
-            READS.wait();
-            SEEN.lock().expect("no panic").extend_from_slice(bytes);
-            Ok(())
-        });
+        static WRITER: BackgroundWriter<Reader> = BackgroundWriter::new(Reader::new());
         WRITER.write(b"unread").expect("handed over");
         assert!(!WRITER.finish(Some(Instant::now())).expect("no failure"), "given up");
         WRITER.wait_for_turn();
         thread::scope(|scope| {
-            scope.spawn(|| READS.set(()).expect("set once"));
+            scope.spawn(|| WRITER.to().read());
             WRITER.wait_until_written();
         });
-        assert_eq!(*SEEN.lock().expect("no panic"), b"unread");
+        assert_eq!(WRITER.to().seen(), "unread");
     }
 
     #[test]
     fn what_waits_has_a_limit_and_a_line_says_how_much_is_missing() {
-        static READS: OnceLock<()> = OnceLock::new();
-        static SEEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-        static WRITER: BackgroundWriter = BackgroundWriter::by(|bytes| {
-            READS.wait();
-            SEEN.lock().expect("no panic").extend_from_slice(bytes);
-            Ok(())
-        });
+        static WRITER: BackgroundWriter<Reader> = BackgroundWriter::new(Reader::new());
         WRITER.keep_at_most(8);
         WRITER.write(b"taken\n").expect("handed over");
         // The thread has taken it, or else it waits still and leaves less room.
@@ -329,11 +345,11 @@ mod tests {
         for text in ["waits\n", "left out\n", "a\n", "b\n"] {
             WRITER.write(text.as_bytes()).expect("handed over");
         }
-        READS.set(()).expect("set once");
+        WRITER.to().read();
         assert!(WRITER.finish(None).expect("no failure"));
         WRITER.write(b"later\n").expect("written");
         assert!(WRITER.finish(None).expect("no failure"));
-        let seen = String::from_utf8(SEEN.lock().expect("no panic").clone()).expect("text");
+        let seen = WRITER.to().seen();
         assert_eq!(seen, "taken\nwaits\na\n2 messages are missing here, because nobody read them in time\nlater\n");
     }
 

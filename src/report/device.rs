@@ -38,11 +38,9 @@ impl WriteAll for Ending {
 /// The standard stream that the path leads to, as `/dev/stdout` and `/dev/fd/2` do.
 #[cfg(target_os = "linux")]
 pub(super) fn standard_stream(path: &Path) -> Option<Stream> {
-    /// Systems follow no more links.
-    const MOST_LINKS: usize = 40;
     let descriptors = Path::new("/proc/self/fd").canonicalize().ok()?;
     let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..crate::input::MOST_LINKS {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let (directory, name) = (parent.canonicalize().ok()?, path.file_name()?);
         if directory == descriptors {

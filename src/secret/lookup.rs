@@ -57,9 +57,7 @@ impl Found {
         };
         Self { key, source, cleaned, if_refused }
     }
-}
 
-impl Found {
     /// What the user should know of this key of a gateway: what was dropped around it, and that others could replace it.
     pub fn notices(&self, gateway: &str) -> Vec<String> {
         let exposed = match &self.source {

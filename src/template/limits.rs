@@ -326,8 +326,8 @@ pub(super) fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
         names.filter_map(|name| named.get_item(&name).ok()).collect::<Vec<_>>()
     });
     let count = || others.iter().cloned().chain(named).filter_map(|value| value.as_usize()).max().unwrap_or(0);
-    let items = || value.len().unwrap_or(0).saturating_mul(size_of::<Value>());
     let pieces = |pieces: usize| pieces.saturating_mul(size_of::<Value>());
+    let items = || pieces(value.len().unwrap_or(0));
     match filter {
         "lines" => pieces(as_text(value).lines().count()),
         "split" => {
@@ -338,7 +338,7 @@ pub(super) fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
                 None => as_text(value).split_whitespace().take(most).count(),
             })
         }
-        "batch" | "slice" => items().saturating_add(count().saturating_mul(size_of::<Value>())),
+        "batch" | "slice" => items().saturating_add(pieces(count())),
         "list" => items(),
         // Each character of a text becomes an item.
         "groupby" | "map" | "reject" | "rejectattr" | "select" | "selectattr" | "sort" | "unique" | "zip"

@@ -24,11 +24,25 @@ impl Sink for Memory {
     }
 }
 
-fn start(dir: &Path, sink: impl Sink + 'static) -> (Journal, Arc<Mutex<Vec<String>>>) {
-    let told = Arc::<Mutex<Vec<String>>>::default();
+fn start(dir: &Path, sink: impl Sink + 'static) -> (Journal, Told) {
+    let told = Told::default();
     let hear = Arc::clone(&told);
     let tell: Tell = Arc::new(move |text| hear.lock().expect("no test panics here").push(text.to_owned()));
     (Journal::start(dir, LOCAL, Box::new(sink), tell).expect("a thread"), told)
+}
+
+type Told = Arc<Mutex<Vec<String>>>;
+
+/// A journal that can make no file, with a sink that takes nothing yet.
+fn without_a_place() -> (tempfile::TempDir, Memory, (Journal, Told)) {
+    let dir = tempfile::tempdir().expect("a directory");
+    // Nothing can be made in what is no directory.
+    let file = dir.path().join("file");
+    fs::write(&file, "").expect("a file");
+    let memory = Memory::default();
+    memory.0.lock().expect("no panic").1 = true;
+    let journal = start(&file, memory.clone());
+    (dir, memory, journal)
 }
 
 /// More than a slow machine needs.
@@ -83,13 +97,7 @@ fn what_cannot_be_kept_waits_and_is_told_once() {
 
 #[test]
 fn what_no_file_takes_waits_in_memory_with_no_more_than_so_many_bytes_of_texts() {
-    let dir = tempfile::tempdir().expect("a directory");
-    // Nothing can be made in what is no directory.
-    let file = dir.path().join("file");
-    fs::write(&file, "").expect("a file");
-    let memory = Memory::default();
-    memory.0.lock().expect("no panic").1 = true;
-    let (journal, told) = start(&file, memory.clone());
+    let (_dir, memory, (journal, told)) = without_a_place();
     let mut long = row("", true);
     long.answer.as_mut().expect("an answer").text = "long ".repeat(MOST_UNWRITTEN / 50);
     for id in 0..20 {
@@ -111,12 +119,7 @@ fn what_no_file_takes_waits_in_memory_with_no_more_than_so_many_bytes_of_texts()
 
 #[test]
 fn what_is_said_of_calls_without_a_file_is_true_and_those_that_are_lost_are_counted() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let file = dir.path().join("file");
-    fs::write(&file, "").expect("a file");
-    let memory = Memory::default();
-    memory.0.lock().expect("no panic").1 = true;
-    let (journal, told) = start(&file, memory.clone());
+    let (dir, memory, (journal, told)) = without_a_place();
     journal.check();
     assert!(told.lock().expect("no panic")[0].starts_with("calls wait in memory"), "before there is a call");
     journal.add(row("1", true));

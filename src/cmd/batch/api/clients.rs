@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use crate::batch::api::{BatchApi, Gathered, Post};
 use crate::call::{Call, Target};
-use crate::chat::check_values;
 use crate::cmd::{Context, process};
 use crate::config::Gateway;
 use crate::demo::Demo;
 use crate::error::{Error, Failure, FailureKind};
-use crate::gateway::{Client, Content};
+use crate::gateway::{Client, Content, check_document};
 use crate::ledger::DEMO;
 use crate::ledger::jobs::Part;
 use crate::policy::SpendingLimits;
@@ -131,9 +130,7 @@ impl Requests {
             return Ok(body);
         }
         self.download(client, path, LARGEST_REPLY as u64, &mut body)?;
-        check_values(&body).map_err(|why| {
-            Failure::new(FailureKind::Protocol, format!("{} cannot be read: {why}", url(client.config(), path)))
-        })?;
+        check_document(&url(client.config(), path), &body)?;
         Ok(body)
     }
 
