@@ -10,6 +10,7 @@ pub mod batch;
 pub mod bench;
 pub mod call;
 pub mod catalog;
+mod certificates;
 pub mod chat;
 mod child;
 pub mod cli;

@@ -7,23 +7,18 @@ use std::time::Duration;
 
 use reqwest::Certificate;
 use reqwest::redirect::Policy;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
 use super::connect::Connects;
 use super::names::Names;
 use super::{Client, proxy, web};
+use crate::certificates::{self, LARGEST_FILE};
 use crate::config;
 use crate::error::{Failure, FailureKind};
-use crate::input::{self, Accept};
+use crate::input;
 
 /// The time for which an idle connection is kept. Servers close theirs later, and without a word.
 const IDLE: Duration = Duration::from_secs(4);
-
-/// The largest file of certificates that is read, in bytes; the system's own are a fifth of a mebibyte.
-const LARGEST_CA_FILE: u64 = 16 << 20;
 
 /// What all clients have in common.
 pub(super) fn builder() -> reqwest::ClientBuilder {
@@ -60,22 +55,15 @@ pub(super) fn client(
     builder.build().map_err(|error| no_tls(&error, env))
 }
 
-/// The certificates of a `ca_file`. Each is tried here, because a client that cannot be built does not say whose certificate it
-/// does not understand.
+/// The certificates of a `ca_file`.
 fn authorities(path: &Path) -> Result<Vec<Certificate>, Failure> {
     let unreadable = |cause: String| {
         let message = format!("the ca_file {} cannot be read", path.display());
         Failure::new(FailureKind::Network, message).with_cause(cause)
     };
-    let pem = input::read(path, LARGEST_CA_FILE, Accept::Files).map_err(|error| unreadable(error.to_string()))?;
-    let mut authorities = Vec::new();
-    for (index, found) in CertificateDer::pem_slice_iter(&pem).enumerate() {
-        let unusable = |why: String| unreadable(format!("certificate {} in it cannot be used: {why}", index + 1));
-        let found = found.map_err(|error| unusable(error.to_string()))?;
-        authorities.push(Certificate::from_der(&found).map_err(|error| unusable(chain(&error)))?);
-        RootCertStore::empty().add(found).map_err(|error| unusable(error.to_string()))?;
-    }
-    if authorities.is_empty() { Err(unreadable("it holds no certificate".into())) } else { Ok(authorities) }
+    let found = certificates::read_authorities(path).map_err(|error| unreadable(error.to_string()))?;
+    let certificate = |found| Certificate::from_der(found).map_err(|error| unreadable(chain(&error)));
+    found.iter().map(|found| certificate(found)).collect()
 }
 
 /// The failure of a client that could not be built, mostly because no authority is found.
@@ -99,7 +87,7 @@ pub(super) fn check_authorities(env: &config::Env) -> Result<(), Failure> {
         std::env::split_paths(directories).try_for_each(|directory| check_directory(&directory))?;
     }
     let Some(path) = env.get("SSL_CERT_FILE") else { return Ok(()) };
-    input::check(Path::new(path), LARGEST_CA_FILE).map_err(|error| {
+    input::check(Path::new(path), LARGEST_FILE).map_err(|error| {
         Failure::new(FailureKind::Network, format!("SSL_CERT_FILE names {path}, which cannot be read"))
             .with_cause(error.to_string())
     })
@@ -118,10 +106,10 @@ fn check_directory(directory: &Path) -> Result<(), Failure> {
         if !seen.insert(path.clone()) {
             continue;
         }
-        input::check(&path, LARGEST_CA_FILE).map_err(|error| unreadable(format!("{}: {error}", path.display())))?;
+        input::check(&path, LARGEST_FILE).map_err(|error| unreadable(format!("{}: {error}", path.display())))?;
         together += found.len();
-        if together > LARGEST_CA_FILE {
-            return Err(unreadable(format!("its files are larger than {} MiB together", LARGEST_CA_FILE >> 20)));
+        if together > LARGEST_FILE {
+            return Err(unreadable(format!("its files are larger than {} MiB together", LARGEST_FILE >> 20)));
         }
     }
     Ok(())

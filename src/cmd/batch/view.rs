@@ -1,10 +1,12 @@
 //! What a running batch shows and writes: a line for each row and model as soon as its calls have ended, progress, and the
 //! summary.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::judging::{Judging, Silent};
+use self::steps::of_steps;
+use self::telling::Told;
+use super::judging::Judging;
 use super::keeper::Keeper;
 use super::lines::LineMaker;
 use super::session::Lines;
@@ -12,7 +14,7 @@ use crate::batch::feed::RowInfo;
 use crate::batch::line::{Ended, FellBack};
 use crate::batch::rows::Position;
 use crate::batch::{Control, Open, OpenRows, OutputFile, StopReason, Tally};
-use crate::call::{Call, Event, Role, RunEvent};
+use crate::call::{Call, Role, RunEvent};
 use crate::cli::{OnError, Order, SummaryFormat};
 use crate::cmd::run::{Ending, View};
 use crate::cmd::{Context, process};
@@ -21,11 +23,11 @@ use crate::ledger::LedgerWriter;
 use crate::ledger::jobs::{self, JobProgress, JobState};
 use crate::record::{Record, Status};
 use crate::report::batch::{self as report, BatchProgress, Standing, Summary};
-use crate::report::error::hints;
-use crate::report::format::count;
-use crate::report::notice::Names;
-use crate::report::term::{Output, Text, print, say};
+use crate::report::term::{Output, Text};
 use crate::run::{Notices, Outcome, Reporter};
+
+mod steps;
+mod telling;
 
 /// See the module.
 pub(super) struct BatchView<'a> {
@@ -73,12 +75,7 @@ pub(super) struct ViewState {
     waiting: Vec<Waiting>,
     /// Lines for standard output that wait for those of rows before them.
     held: BTreeMap<(u64, usize), Vec<u8>>,
-    /// The kinds of failure of which the user has been told.
-    told: BTreeSet<&'static str>,
-    told_of_judges: BTreeSet<&'static str>,
-    told_of_calls: BTreeSet<String>,
-    /// The names of models in messages.
-    names: Names,
+    told: Told,
     has_run: bool,
     /// How many calls in a row found no gateway.
     unreachable: u32,
@@ -105,23 +102,10 @@ impl ViewState {
     }
 }
 
-/// After so many calls in a row that found no gateway, the batch stops.
-const MOST_UNREACHABLE: u32 = 20;
-
-/// So many different notices of calls are shown.
-const MOST_TOLD: usize = 100;
-
 impl Reporter for BatchView<'_> {
     fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
         for event in events {
-            self.state.names.take(&event.event);
-            if let Some(message) = event.event.message() {
-                // What differs in an amount alone says the same, but the names of models have digits as well.
-                let words = message.split(' ').filter(|word| word.contains(char::is_alphabetic));
-                self.tell_once(words.collect::<Vec<_>>().join(" "), message);
-            } else if let Some(message) = self.state.names.step(&event.event) {
-                self.tell_once(same_step(&event.event).unwrap_or_else(|| message.clone()), &message);
-            }
+            self.tell_step(&event.event);
         }
         if self.progress.is_due() {
             let standing = self.standing();
@@ -290,63 +274,6 @@ impl BatchView<'_> {
         }
     }
 
-    /// Tells what a call says of the models that it asks or leaves out, once for all calls that say the same.
-    fn tell_once(&mut self, said: String, message: &str) {
-        let told = &mut self.state.told_of_calls;
-        if told.len() > MOST_TOLD || !told.insert(said) {
-            return;
-        }
-        let is_last = told.len() > MOST_TOLD;
-        self.progress.clear();
-        self.context.notice(if is_last { "what further calls have to say is not shown" } else { message });
-    }
-
-    /// Tells the first failure of each kind at once, and stops if the user wants that.
-    fn tell_failure(&mut self, info: &RowInfo, record: &Record) {
-        let Some(failure) = &record.error else {
-            self.state.unreachable = 0;
-            return;
-        };
-        self.state.unreachable = if failure.kind == FailureKind::Network { self.state.unreachable + 1 } else { 0 };
-        if self.state.unreachable >= MOST_UNREACHABLE {
-            self.control.stop(StopReason::Call(record.model.clone(), failure.clone()));
-        }
-        // The message of a row that cannot be used has its line.
-        let line = format!("line {}: ", info.line);
-        let named = |what: &str| match what.strip_prefix(&line) {
-            Some(_) => what.to_owned(),
-            None => format!("row {} (line {}): {what}", info.number, info.line),
-        };
-        if self.state.told.insert(failure.kind.as_str()) {
-            self.progress.clear();
-            self.context.notice(&format!("{}: {}", record.model, named(&failure.message)));
-            if let Some(hint) = failure.hint().filter(|_| !self.context.quiet) {
-                say(hints(&[hint], &self.context.terminal.stderr));
-            }
-        }
-        if self.on_error == OnError::Stop {
-            self.control.stop(StopReason::Row(format!("{}: {}", record.model, named(&failure.message))));
-        }
-    }
-
-    /// Tells the first failure of a judge of each kind, and stops where every further one would fail alike. The answer is kept.
-    fn tell_judge(&mut self, silent: &Silent) {
-        use FailureKind::{Auth, Credits, Interrupted, NoKey, NotFound, Refused};
-        let kind = silent.failure.as_ref().map(|failure| failure.kind);
-        if kind == Some(Interrupted) {
-            return;
-        }
-        if self.state.told_of_judges.insert(kind.map_or("verdict", FailureKind::as_str)) {
-            self.progress.clear();
-            self.context.notice(&format!("judge {}: {}", silent.judge, silent.why));
-        }
-        if let Some(failure) = &silent.failure
-            && matches!(failure.kind, Refused | NoKey | Auth | Credits | NotFound)
-        {
-            self.control.stop(StopReason::Call(format!("judge {}", silent.judge), failure.clone()));
-        }
-    }
-
     fn standing(&self) -> Standing {
         let (ok, failed, truncated) = self.tally.counts();
         Standing {
@@ -383,53 +310,6 @@ impl BatchView<'_> {
         let place_of = |model: &str| names.iter().position(|name| name == model).unwrap_or(usize::MAX);
         if let Err(error) = output.sort(place_of) {
             self.context.notice(&format!("the lines are in the order in which calls ended: {error}"));
-        }
-    }
-
-    fn summary<'s>(&'s self, output: Option<&'s str>, outcome: &Outcome) -> Summary<'s> {
-        Summary {
-            job: self.job,
-            input: self.input,
-            output,
-            expected: self.total,
-            tally: &self.tally,
-            unwritten: self.state.unwritten,
-            elapsed: Some(outcome.elapsed),
-        }
-    }
-
-    /// The summary goes to standard output, unless that has the lines.
-    fn show_summary(&self, outcome: &Outcome) -> Result<(), Error> {
-        let output = self.output.path().map(|path| path.to_string_lossy().into_owned());
-        let summary = self.summary(output.as_deref(), outcome);
-        if output.is_none() {
-            if !self.context.quiet {
-                say(report::text(&summary, &self.context.terminal.stderr));
-            }
-            return Ok(());
-        }
-        print(render(&summary, self.format, &self.context.terminal.stdout)?)
-    }
-
-    /// Says what is left to do, and how.
-    fn tell_rest(&self, is_whole: bool) {
-        if self.state.unwritten > 0 {
-            let answers = count(self.state.unwritten, "answer", "answers");
-            // Whether the ledger could be written is told when it is closed.
-            let kept = match self.ledger {
-                Some(_) => "--resume writes those that the ledger has",
-                None => "they are lost",
-            };
-            self.context.urgent(&format!("{answers} could not be written: {kept}"));
-        }
-        if is_whole {
-            return;
-        }
-        match &self.output {
-            Lines::File(_) => self.context.urgent(&format!("to go on: {}", self.resume_command)),
-            Lines::Stream(_) => {
-                self.context.urgent("a batch without a file for --out cannot go on; the ledger has what it gave");
-            }
         }
     }
 }
@@ -480,57 +360,4 @@ impl View for BatchView<'_> {
         }
         Ok(if is_whole { self.tally.exit_code() } else { self.tally.exit_code().max(8) })
     }
-}
-
-/// What is the same for all calls that fall back for the same reason; `None` for another event.
-fn same_step(event: &Event) -> Option<String> {
-    let Event::Fallback { from, to, cause } = event else { return None };
-    Some(format!("{from} {to} {}", cause.kind.as_str()))
-}
-
-/// The record of a row: that of its call, or of the last step of its pipeline with the costs of all steps.
-fn of_steps(mut records: BTreeMap<usize, Record>, name: &str, width: usize) -> Option<Record> {
-    let (_, mut last) = records.pop_last()?;
-    if width == 1 {
-        return Some(last);
-    }
-    let is_skipped = last.status == Status::Skipped;
-    // A step that was not sent because an earlier one failed is not the reason.
-    if is_skipped
-        && let Some((_, failed)) =
-            records.iter().find(|(_, record)| !matches!(record.status, Status::Ok | Status::Skipped))
-    {
-        (last.status, last.error) = (failed.status, failed.error.clone());
-    }
-    // A step that was not sent took nothing.
-    let sent: Vec<&Record> = records.values().filter(|record| record.status != Status::Skipped).collect();
-    let is_free = |record: &Record| record.cost.is_none() && record.cost_nothing();
-    let mut is_first = is_skipped || is_free(&last);
-    for record in sent.iter().filter(|record| !is_free(record)) {
-        if std::mem::take(&mut is_first) {
-            (last.cost, last.usage) = (record.cost, record.usage);
-            continue;
-        }
-        last.cost = match (last.cost, record.cost) {
-            (Some(a), Some(b)) => Some(crate::record::Cost {
-                usd: crate::money::Usd::from_picos(a.usd.picos().saturating_add(b.usd.picos())),
-                origin: a.origin.max(b.origin),
-                partial: a.partial || b.partial,
-            }),
-            (a, b) => a.or(b).map(|cost| crate::record::Cost { partial: true, ..cost }),
-        };
-        let add = |a: Option<u64>, b: Option<u64>| Some(a? + b?);
-        last.usage.input = add(last.usage.input, record.usage.input);
-        last.usage.output = add(last.usage.output, record.usage.output);
-    }
-    for record in sent.into_iter().rev() {
-        let own = last.timing.total.take();
-        last.timing.total = match is_skipped && own.is_none() {
-            true => record.timing.total,
-            false => own.zip(record.timing.total).map(|(a, b)| a + b),
-        };
-        last.attempts.splice(0..0, record.attempts.iter().cloned());
-    }
-    last.model = name.to_owned();
-    Some(last)
 }

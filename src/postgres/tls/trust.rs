@@ -12,11 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
+use crate::certificates;
 use crate::error::Error;
-use crate::input::{self, Accept};
-
-/// The largest file of certificates that is read, in bytes; the system's own are a fifth of a mebibyte.
-const LARGEST_FILE: u64 = 16 << 20;
 
 /// Whose signature makes a certificate good.
 pub(super) enum Trust {
@@ -48,11 +45,12 @@ pub(super) fn client(trust: &Trust, own: Option<(&Path, &Path)>) -> Result<Clien
     let mut config = match own {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let chain = certificates(certificate)?;
-            let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| unread(key, &error.to_string()))?;
+            let chain = of(certificate, certificates::read(certificate))?;
+            let pem = of(key, certificates::read_pem(key))?;
+            let secret = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| unread(key, &error))?;
             builder.with_client_auth_cert(chain, secret).map_err(|error| {
                 let is_about_certificate = matches!(error, rustls::Error::InvalidCertificate(_));
-                unread(if is_about_certificate { certificate } else { key }, &error.to_string())
+                unread(if is_about_certificate { certificate } else { key }, &error)
             })?
         }
     };
@@ -63,26 +61,19 @@ pub(super) fn client(trust: &Trust, own: Option<(&Path, &Path)>) -> Result<Clien
 
 fn verifier(file: &Path, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Error> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(file)? {
-        roots.add(certificate).map_err(|error| unread(file, &error.to_string()))?;
+    for authority in of(file, certificates::read_authorities(file))? {
+        roots.add(authority).map_err(|error| unread(file, &error))?;
     }
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().map_err(|error| unset(&error))
 }
 
-/// The certificates of a file, of which there is at least one.
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(file)?).collect();
-    let found = found.map_err(|error| unread(file, &error.to_string()))?;
-    if found.is_empty() { Err(unread(file, "it holds no certificate")) } else { Ok(found) }
+/// What was read of a file.
+fn of<T>(file: &Path, read: io::Result<T>) -> Result<T, Error> {
+    read.map_err(|error| Error::shortage(&unusable(file), &error).unwrap_or_else(|| unread(file, &error)))
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Error> {
-    input::read(file, LARGEST_FILE, Accept::Files)
-        .map_err(|error| Error::shortage(&unusable(file), &error).unwrap_or_else(|| unread(file, &error.to_string())))
-}
-
-fn unread(file: &Path, cause: &str) -> Error {
-    Error::Config { message: unusable(file), cause: Some(cause.to_owned()), hint: None }
+fn unread(file: &Path, cause: &dyn std::error::Error) -> Error {
+    Error::Config { message: unusable(file), cause: Some(cause.to_string()), hint: None }
 }
 
 fn unusable(file: &Path) -> String {
