@@ -19,7 +19,7 @@ const TOLD: usize = 3;
 /// The number of unreadable frames that ends a stream, since a stream of answers does not have so many.
 const MOST_MALFORMED: usize = 1_000;
 
-/// So many bytes of the first frames are kept until the answer begins. A refusal is short.
+/// So many bytes of what comes before the answer begins are searched for a refusal, which is short.
 const OPENING: usize = 16 << 10;
 
 /// One thing that was decoded from a stream.
@@ -98,8 +98,10 @@ impl Framing {
 #[derive(Debug, Default)]
 struct Progress {
     frames: usize,
-    /// The first frames, until the answer begins: what is no answer may say that the key was refused.
-    opening: Vec<String>,
+    /// How many bytes of frames have been searched for a refusal.
+    searched: usize,
+    /// That of the key, as one of the first frames says it. What is no answer may say so.
+    refusal: Option<Failure>,
     malformed: usize,
     /// Bytes of the answer so far.
     size: usize,
@@ -205,7 +207,7 @@ impl Stream {
 
     /// Whether the gateway refuses the key in this stream, instead of an answer.
     pub fn is_refusal(&self) -> bool {
-        self.progress.refusal().is_some()
+        self.progress.refusal.is_some()
     }
 
     /// Whether the gateway itself has told in this stream that the answer failed.
@@ -248,7 +250,7 @@ impl Progress {
         };
         events.retain(|event| self.note(event));
         if let Ok(frame) = &frame {
-            self.keep_opening(frame.data.trim());
+            self.look_for_refusal(frame.data.trim());
         }
         self.count_tool_calls(events)?;
         let has_failed = matches!(decoded, Err(DecodeError::Failed(_)));
@@ -296,12 +298,13 @@ impl Progress {
         }
     }
 
-    /// Keeps a frame that may be a refusal, as long as nothing of an answer has come.
-    fn keep_opening(&mut self, data: &str) {
+    /// Takes in whether a frame refuses the key, as long as nothing of an answer has come.
+    fn look_for_refusal(&mut self, data: &str) {
         if self.has_begun() {
-            self.opening = Vec::new();
-        } else if self.opening.iter().map(String::len).sum::<usize>() + data.len() <= OPENING {
-            self.opening.push(data.to_owned());
+            self.refusal = None;
+        } else if self.refusal.is_none() && !data.is_empty() && self.searched + data.len() <= OPENING {
+            self.searched += data.len();
+            self.refusal = error_body::refusal(data.as_bytes());
         }
     }
 
@@ -357,13 +360,8 @@ impl Progress {
         after_a_part(failure)
     }
 
-    /// The refusal of the key that the stream began with, if no answer has come.
-    fn refusal(&self) -> Option<Failure> {
-        self.opening.iter().find_map(|data| error_body::refusal(data.as_bytes()))
-    }
-
     fn verdict(&self) -> Result<(), Failure> {
-        if let Some(refusal) = self.refusal() {
+        if let Some(refusal) = self.refusal.clone() {
             return Err(refusal);
         }
         if self.is_empty() {

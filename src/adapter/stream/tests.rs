@@ -262,6 +262,17 @@ fn a_stream_that_only_refuses_the_key_says_so_in_every_format() {
 }
 
 #[test]
+fn a_refusal_is_looked_for_in_the_first_words_alone_and_events_without_words_are_none() {
+    const REFUSAL: &str = "data: {\"error\":{\"code\":401,\"message\":\"Invalid API key\"}}\n\n";
+    for (before, is_refusal) in [("data:\n\n".repeat(100_000), true), ("data: {}\n\n".repeat(100_000), false)] {
+        let (mut stream, ..) = stream(&before);
+        assert!(stream.progress.searched <= OPENING);
+        let _ = stream.push(REFUSAL.as_bytes(), &mut Vec::new());
+        assert_eq!(stream.is_refusal(), is_refusal);
+    }
+}
+
+#[test]
 fn a_failure_comes_with_what_the_gateway_tells_in_it() {
     let failed = |text: &str, counts: &str| {
         let error = "\"error\":{\"message\":\"boom\"}";
