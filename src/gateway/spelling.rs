@@ -2,6 +2,7 @@
 //! that are handed on as they are: in them, pieces cannot be masked any more, unless one is so large that it is known alone.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use memchr::memchr;
 
@@ -12,7 +13,8 @@ use crate::adapter::sse::BOM;
 /// What the strings of an answer end with that may be the beginning of a secret.
 #[derive(Debug, Default)]
 pub(super) struct Spelling {
-    open: Vec<Open>,
+    /// The ends of the last strings, by their fields.
+    open: HashMap<Field, Beginning>,
     names: Vec<OpenName>,
     is_split: bool,
 }
@@ -31,14 +33,13 @@ const MOST_NAMES: usize = 8;
 /// An answer is held back for the end of a name until so many other names have come.
 const OLD: usize = 64;
 
-/// The end of the last string of a field.
-#[derive(Debug)]
-struct Open {
-    field: Vec<u8>,
+/// A field of an answer.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Field {
+    name: Vec<u8>,
     /// The numbers of the choice, the block and the tool call that it belongs to, or the name of the object that it is in; empty for
     /// the field wherever it is.
     place: Vec<u8>,
-    beginning: Beginning,
 }
 
 /// What a text may have told of a secret so far.
@@ -106,7 +107,7 @@ impl Spelling {
 
     /// Whether an end has at least this length, with which a secret may be beginning.
     fn is_longest_end(&self, shortest: usize) -> bool {
-        self.open.iter().any(|open| open.beginning.told >= shortest)
+        self.open.values().any(|beginning| beginning.told >= shortest)
             || self.names.iter().any(|name| name.beginning.told >= shortest && name.age < OLD)
     }
 
@@ -190,21 +191,20 @@ impl Spelling {
     }
 
     fn add(&mut self, mask: &Mask, field: &[u8], place: &[u8], string: &[u8]) {
-        let known = self.open.iter().position(|open| open.field == field && open.place == place);
         // A piece without a word changes nothing.
         if string.is_empty() {
             return;
         }
-        let before = known.map(|known| self.open.swap_remove(known).beginning);
         let is_answer = holds_text(field);
+        let field = Field { name: field.to_vec(), place: place.to_vec() };
+        let before = self.open.remove(&field);
         let next = before.map_or(Next::Other, |before| before.next(mask, string, is_answer));
         self.is_split |= matches!(next, Next::Split);
         let beginning = match next {
             Next::More(beginning) => Some(beginning),
             Next::Split | Next::Other => Beginning::at_end(mask, string, is_answer),
         };
-        let open = |beginning| Open { field: field.to_vec(), place: place.to_vec(), beginning };
-        self.open.extend(beginning.map(open));
+        self.open.extend(beginning.map(|beginning| (field, beginning)));
     }
 }
 

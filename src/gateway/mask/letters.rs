@@ -115,18 +115,27 @@ fn begins(first: u8, within: &[u8], style: Style) -> [bool; 256] {
 fn spelled_at(text: &[u8], start: usize, secret: &[u8], first: usize, style: Style, place: Place) -> Option<usize> {
     let (end, read) = run(text, start, (secret, first), style, place);
     let is_whole = first + read == secret.len();
-    let is_cut = first == 0 && is_end(&text[end..]);
-    let enough = if is_cut { SHORTEST_PART } else { large_part(secret.len()) };
-    (is_whole || secret.len() >= LONG && read >= enough).then_some(end)
+    let is_enough = || {
+        read >= large_part(secret.len()) || first == 0 && read >= SHORTEST_PART && is_end(&text[end..], style, place)
+    };
+    (is_whole || secret.len() >= LONG && is_enough()).then_some(end)
 }
 
-/// Whether nothing follows but dots for what was cut off, and before them an escape that was cut, too.
-fn is_end(rest: &[u8]) -> bool {
-    let begun = rest.strip_suffix(b"...").or_else(|| rest.strip_suffix("…".as_bytes())).unwrap_or(rest);
+/// Whether nothing follows but dots for what was cut off, and before them a gap and a part of the next character.
+fn is_end(rest: &[u8], style: Style, place: Place) -> bool {
+    let mut begun = rest.strip_suffix(b"...").or_else(|| rest.strip_suffix("…".as_bytes())).unwrap_or(rest);
+    if begun.len() > LONGEST_ESCAPE {
+        return false;
+    }
+    while let Some(length) = gap(begun, style, place) {
+        begun = &begun[length..];
+    }
     let is_of_escape = |byte: &u8| byte.is_ascii_alphanumeric() || br"\%=&#{".contains(byte);
-    begun.first().is_none_or(|first| br"\%=&".contains(first))
-        && begun.len() <= LONGEST_ESCAPE
-        && begun.iter().all(is_of_escape)
+    let is_begun = |first: &u8| match style {
+        Style::Escaped => br"\%=&".contains(first),
+        Style::Hex | Style::Decimal => first.is_ascii_digit() || begun.len() == 1 && first.is_ascii_hexdigit(),
+    };
+    begun.first().is_none_or(is_begun) && begun.iter().all(is_of_escape)
 }
 
 /// Where the letters of a secret end that begin at this place, from the `first` on, and how many of them there are.

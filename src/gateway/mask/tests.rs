@@ -142,6 +142,26 @@ fn a_key_that_is_cut_by_the_end_of_a_text_is_masked() {
             }
         }
     }
+    // Or between two characters, of which some programs write each by itself.
+    let apart: [fn(u8) -> String; 5] = [
+        |byte| format!("{byte:02x} "),
+        |byte| format!("{byte:02X}:"),
+        |byte| format!("0x{byte:02x}, "),
+        |byte| format!("{byte}, "),
+        |byte| format!("{} ", char::from(byte)),
+    ];
+    for written in apart {
+        let text: String = KEY.bytes().map(written).collect();
+        let sixth: usize = KEY.bytes().take(SHORTEST_PART).map(|byte| written(byte).len()).sum();
+        for length in sixth..text.len() {
+            for end in ["", "…", "..."] {
+                let shown = name(&mask, &format!("got {}{end}", &text[..length]));
+                let rest = shown.trim_start_matches("got ").trim_start_matches("0x").strip_prefix("***");
+                let rest = rest.unwrap_or_else(|| panic!("{length} {shown}"));
+                assert!(rest.trim_end_matches(end).len() <= 6, "{shown}");
+            }
+        }
+    }
 }
 
 #[test]
