@@ -10,7 +10,6 @@ mod tests;
 use serde_json::{Map, Value};
 
 use self::shape::Said;
-use super::mask::mask_keys;
 use super::object::Object;
 use super::sse;
 use crate::error::{Failure, FailureKind};
@@ -23,7 +22,8 @@ const MAX_MESSAGE: usize = 500;
 pub const LARGEST: usize = 64 * 1024;
 
 /// Reads the body of a failed answer. With a status below 400 it is an error inside of an answer, and the status is the
-/// one that the error claims, if any. What looks like a key is masked; control characters are left to the reporter.
+/// one that the error claims, if any. Keys are masked where the failure leaves the gateway's client; control characters are left to
+/// the reporter.
 pub fn decode(status: u16, body: &[u8]) -> Failure {
     let text = String::from_utf8_lossy(body.strip_prefix(sse::BOM).unwrap_or(body));
     let mut said = read(text.trim());
@@ -160,7 +160,8 @@ fn status_line(status: Option<u16>, word: Option<&str>) -> String {
     }
 }
 
-/// Masks what looks like a key, and cuts a text that is too long for a message.
+/// Cuts a text that is too long for a message. Keys in it are masked where the failure leaves the gateway's client: of one that
+/// was sent, all forms are known there.
 fn shorten(text: &str) -> String {
-    shortened(&mask_keys(text), MAX_MESSAGE).into_owned()
+    shortened(text, MAX_MESSAGE).into_owned()
 }

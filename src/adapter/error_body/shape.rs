@@ -57,9 +57,9 @@ impl Said {
             .with_status_of(body);
         }
         if let Value::String(text) = error {
-            // As OAuth has it: a code, and what it means beside it.
+            // As OAuth has it: a code, and what it means beside it. Frameworks such as NestJS have the words of the status there.
             let is_code = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            let described = message(body).filter(|_| is_code);
+            let described = message(body).filter(|_| is_code || is_reason_phrase(text));
             let code = word(&body["code"]).or_else(|| is_code.then(|| text.clone()));
             let kind = word(&body["type"]);
             return Self { message: described.or_else(|| Some(nested(text))), code, kind, ..Self::default() }
@@ -146,6 +146,12 @@ impl Said {
         self.status = self.status.or_else(|| number?.try_into().ok().filter(|status| (400..600).contains(status)));
         self
     }
+}
+
+/// Whether these are the words that HTTP has for a status of failure.
+fn is_reason_phrase(text: &str) -> bool {
+    let phrases = (400..600).filter_map(|status| http::StatusCode::from_u16(status).ok()?.canonical_reason());
+    phrases.into_iter().any(|phrase| phrase.eq_ignore_ascii_case(text.trim()))
 }
 
 /// Whether this is an error that says something.

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use super::forms::*;
 use super::letters::{Style, WIDEST_GAP};
 use super::*;
-use crate::adapter::verdict;
+use crate::adapter::{error_body, verdict};
 use crate::chat::{Alternative, Calls, TokenLogprob};
 use crate::error::FailureKind;
 
@@ -297,6 +297,22 @@ fn all_that_a_gateway_says_is_masked_but_the_answer() {
     assert!(!format!("{:?}", mask.failure(failure)).contains("CANARY"));
     let meta = mask.meta(Meta { request_id: Some(text()), ..Meta::default() });
     assert_eq!(meta.request_id.as_deref(), Some("***"));
+}
+
+#[test]
+fn of_a_key_in_an_error_no_part_is_left_where_it_looks_like_one_of_a_vendor_alone_to_its_middle() {
+    const LONG_KEY: &str = "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";
+    let (first, last) = LONG_KEY.split_at(40);
+    for between in ["\n", "\n    ", "\\n", "\\u0030", " ... ", "[...]", "[REDACTED]", "••••", "&hellip;"] {
+        let last = if between == "\\u0030" { &last[1..] } else { last };
+        let said = serde_json::json!({"error": {"message": format!("wrong: {first}{between}{last} .")}});
+        let failure = mask(LONG_KEY).failure(error_body::decode(400, said.to_string().as_bytes()));
+        let left = LONG_KEY.as_bytes().windows(SHORTEST_PART).filter_map(|part| str::from_utf8(part).ok());
+        assert_eq!(left.filter(|part| failure.message.contains(part)).count(), 0, "{}", failure.message);
+    }
+    let foreign = r#"{"error":{"message":"OpenAIException - Incorrect API key provided: sk-bad-0123456789"}}"#;
+    let failure = mask(LONG_KEY).failure(error_body::decode(401, foreign.as_bytes()));
+    assert!(failure.message.ends_with("provided: ***"), "{}", failure.message);
 }
 
 #[test]

@@ -326,7 +326,7 @@ impl Service for ApiResults {
         };
         events.emit(Event::Attempt { target }).await?;
         events.emit(Event::Headers { status: 200, meta: Meta::default() }).await?;
-        answered(wire_format.adapter(), &body, events).await
+        answered(wire_format.adapter(), &body, events).await.map_err(|failure| client.reported(failure))
     }
 }
 
