@@ -20,7 +20,7 @@ use crate::error::{Error, FailureKind};
 use crate::failpoint;
 use crate::ledger::{LedgerWriter, Records, Turn};
 use crate::policy::budget::{BudgetStore, SqliteBudgets};
-use crate::record::Record;
+use crate::record::{Record, Status};
 use crate::report::error::{hints, notice};
 use crate::report::format::count;
 use crate::report::term::{self, Output, WriteLimit, say};
@@ -243,7 +243,7 @@ impl<'a> Session<'a> {
         let mut watched = Watched {
             view,
             stderr: context.verbose.then_some(context.terminal.stderr),
-            has_timed_out: false,
+            ends: Ends::default(),
             hints: options.hints.then(BTreeMap::new),
             handed_over: prepared.are_batches.then_some(&prepared),
         };
@@ -260,11 +260,7 @@ impl<'a> Session<'a> {
             None => waits.execute(&prepared.service, spec, &mut watched, drain),
         };
         let is_drained = options.drain.as_ref().is_some_and(|control| control.is_signalled());
-        let write_limit = match &outcome.stopped {
-            Some(_) => Some(WriteLimit::Whole(LIMIT_AFTER_SIGNAL)),
-            None if is_drained => Some(WriteLimit::Pause(SLOW_READER)),
-            None => watched.has_timed_out.then_some(WriteLimit::Whole(SLOW_READER)),
-        };
+        let write_limit = watched.ends.write_limit(outcome.stopped.is_some(), is_drained);
         let is_whole = outcome.stopped.is_none();
         let shown = match outcome.output_error() {
             Some(error) => Err(error),
@@ -348,15 +344,40 @@ impl Drop for KeptInPanic {
 type FailureAt = (String, &'static str, Option<u16>);
 
 /// Hands everything on to the view. Prints a line for each request and response before, if the user asked for it, and
-/// notes whether a call has run into its time limit.
+/// notes whether a call has run into its time limit, and whether one has a whole answer.
 struct Watched<'a> {
     view: &'a mut dyn View,
     stderr: Option<Output>,
-    has_timed_out: bool,
+    ends: Ends,
     /// What the user can do about the failures, once for all of a kind at a gateway; `None` where that is not said at the end.
     hints: Option<BTreeMap<FailureAt, String>>,
     /// What counts the costs of calls that were handed over.
     handed_over: Option<&'a PreparedGateways>,
+}
+
+/// How the calls of a run have ended, as far as it matters to a reader of the output.
+#[derive(Default)]
+struct Ends {
+    has_timed_out: bool,
+    has_whole: bool,
+}
+
+impl Ends {
+    fn add(&mut self, record: &Record) {
+        self.has_timed_out |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Timeout);
+        self.has_whole |= record.status == Status::Ok;
+    }
+
+    /// How long is waited for a reader that does not read, after the run `is_stopped` by a signal, or `is_drained` after one. An
+    /// answer that is whole waits for its reader, whatever became of others.
+    fn write_limit(&self, is_stopped: bool, is_drained: bool) -> Option<WriteLimit> {
+        match () {
+            () if is_stopped => Some(WriteLimit::Whole(LIMIT_AFTER_SIGNAL)),
+            () if is_drained => Some(WriteLimit::Pause(SLOW_READER)),
+            () if self.has_timed_out && !self.has_whole => Some(WriteLimit::Whole(SLOW_READER)),
+            () => None,
+        }
+    }
 }
 
 /// The hints for all failures. Where what gateways ask for differs, each is named.
@@ -384,7 +405,7 @@ impl Reporter for Watched<'_> {
     }
 
     fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
-        self.has_timed_out |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Timeout);
+        self.ends.add(&record);
         if let (Some(hints), Some(failure)) = (&mut self.hints, &record.error)
             && let Some(hint) = failure.hint()
         {
@@ -395,5 +416,21 @@ impl Reporter for Watched<'_> {
         }
         failpoint::reach("ended");
         self.view.ended(call, record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_answer_waits_for_its_reader_whatever_became_of_others() {
+        for (has_timed_out, has_whole, is_waited) in
+            [(false, false, true), (false, true, true), (true, true, true), (true, false, false)]
+        {
+            let ends = Ends { has_timed_out, has_whole };
+            assert_eq!(ends.write_limit(false, false).is_none(), is_waited, "{has_timed_out} {has_whole}");
+            assert!(ends.write_limit(true, false).is_some() && ends.write_limit(false, true).is_some());
+        }
     }
 }

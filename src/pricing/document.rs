@@ -1,10 +1,11 @@
 //! How many tokens a PDF may take: its pages, of which vendors add pictures, and its text, which is compressed in it.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::Read;
 
 use flate2::read::ZlibDecoder;
-use memchr::memmem;
+use memchr::{memchr, memchr_iter, memmem};
 
 use crate::chat::decode_base64;
 
@@ -14,13 +15,20 @@ pub(super) const MOST_INFLATED: u64 = 16 << 20;
 /// More pages are not believed.
 const MOST_PAGES: u64 = 1_000_000;
 
-/// How far from a number of pages the other fields of its object are looked for, in bytes.
+/// The most pages that a vendor takes (Google). Where pages may be hidden, a document counts as so many.
+const MOST_TAKEN: u64 = 1_000;
+
+/// How far from a number or a list of pages the other fields of its object are looked for, in bytes.
 const NEARBY: usize = 256;
 
-/// The most tokens of a usual PDF whose pages take so many tokens each besides their text. A token for each byte where its
-/// pages cannot be counted. As much as `left` says may be decompressed, in bytes.
+/// A stream may be encoded so many times.
+const MOST_ENCODINGS: usize = 4;
+
+/// The most tokens of a usual PDF whose pages take so many tokens each besides their text. Those of the most pages that are taken
+/// where its pages cannot be counted. As much as `left` says may be decompressed, in bytes.
 pub(super) fn most_tokens(base64: &str, page: u64, left: &Cell<u64>) -> u64 {
-    decode_base64(base64).map_or(base64.len() as u64, |pdf| Document::read(&pdf, left).tokens(page))
+    let hidden = || MOST_TAKEN.saturating_mul(page).max(base64.len() as u64);
+    decode_base64(base64).map_or_else(hidden, |pdf| Document::read(&pdf, left).tokens(page))
 }
 
 /// What was found in a PDF.
@@ -32,6 +40,8 @@ struct Document<'a> {
     pages: u64,
     /// The most pages that it says to have.
     count: u64,
+    /// The references in its lists of pages.
+    listed: u64,
     /// The most tokens of its text.
     text: u64,
     /// How much may still be decompressed, in bytes.
@@ -54,7 +64,7 @@ enum Kind {
 impl<'a> Document<'a> {
     fn read(pdf: &[u8], left: &'a Cell<u64>) -> Self {
         let length = pdf.len() as u64;
-        let mut document = Self { length, pages: 0, count: 0, text: 0, left, is_hidden: false };
+        let mut document = Self { length, pages: 0, count: 0, listed: 0, text: 0, left, is_hidden: false };
         let mut rest = pdf;
         while let Some(at) = start_of_stream(rest) {
             let (head, body) = rest.split_at(at);
@@ -70,7 +80,8 @@ impl<'a> Document<'a> {
     }
 
     fn tokens(&self, page: u64) -> u64 {
-        let pages = self.pages.max(self.count);
+        let pages = self.pages.max(self.count).max(self.listed);
+        let pages = if self.is_hidden { pages.max(MOST_TAKEN) } else { pages };
         let tokens = pages.saturating_mul(page).saturating_add(self.text);
         if pages == 0 || self.is_hidden { tokens.max(self.length) } else { tokens }
     }
@@ -80,11 +91,10 @@ impl<'a> Document<'a> {
         if kind == Kind::NoText {
             return;
         }
-        let is_compressed = memmem::find(dictionary, b"Fl").is_some();
-        let mut content = Vec::new();
-        let is_whole = is_compressed && self.inflate(body, &mut content);
+        let (content, is_whole) = self.decoded(body);
         if kind == Kind::Objects {
-            self.is_hidden |= !is_whole;
+            // They begin with their numbers.
+            self.is_hidden |= !is_whole || !content.trim_ascii_start().first().is_some_and(u8::is_ascii_digit);
             self.count_pages(&content);
             return;
         }
@@ -93,23 +103,77 @@ impl<'a> Document<'a> {
         self.text = self.text.saturating_add(compressed.max(content.len() as u64 / 4));
     }
 
+    /// What a stream holds, and whether that is all. It is known by its content how it is encoded: its dictionary may say so in
+    /// another object.
+    fn decoded<'b>(&mut self, body: &'b [u8]) -> (Cow<'b, [u8]>, bool) {
+        let mut content = Cow::Borrowed(body);
+        for _ in 0..MOST_ENCODINGS {
+            let decoded = match &*content {
+                found if is_zlib(found) => {
+                    let (inflated, is_whole) = self.inflated(found);
+                    if !is_whole {
+                        return (inflated.into(), false);
+                    }
+                    inflated
+                }
+                found => match ascii85(found).or_else(|| hex(found)) {
+                    Some(decoded) => decoded,
+                    None => return (content, true),
+                },
+            };
+            content = decoded.into();
+        }
+        (content, false)
+    }
+
     /// Decompresses as much as it may. Returns whether that is all.
-    fn inflate(&mut self, body: &[u8], content: &mut Vec<u8>) -> bool {
-        let read = ZlibDecoder::new(body).take(self.left.get()).read_to_end(content);
+    fn inflated(&mut self, body: &[u8]) -> (Vec<u8>, bool) {
+        let mut content = Vec::new();
+        let read = ZlibDecoder::new(body).take(self.left.get()).read_to_end(&mut content);
         self.left.set(self.left.get().saturating_sub(content.len() as u64));
-        read.is_ok() && self.left.get() > 0
+        (content, read.is_ok() && self.left.get() > 0)
     }
 
     fn count_pages(&mut self, objects: &[u8]) {
         let is_page = |at: usize| name_at(&objects[at..]) == Some(b"Page");
         self.pages += values(objects, b"/Type").filter(|at| is_page(*at)).count() as u64;
         for at in values(objects, b"/Count") {
-            let digits = objects[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-            let number = std::str::from_utf8(&objects[at..at + digits]).ok().and_then(|digits| digits.parse().ok());
             // A table of contents has numbers of its own.
             let around = &objects[at.saturating_sub(NEARBY)..objects.len().min(at + NEARBY)];
-            if digits > 0 && !object_around(around, at.min(NEARBY)).is_some_and(is_outline) {
-                self.count = self.count.max(number.unwrap_or(MOST_PAGES).min(MOST_PAGES));
+            if object_around(around, at.min(NEARBY)).is_some_and(is_outline) || objects[at] == b'-' {
+                continue;
+            }
+            match whole_number(&objects[at..]) {
+                Some(number) => self.count = self.count.max(number.min(MOST_PAGES)),
+                None => self.is_hidden = true,
+            }
+        }
+        self.count_listed(objects);
+        self.is_hidden |= has_escaped_names(objects);
+    }
+
+    /// Counts the references in lists of pages. A page may stand in one several times, or say nothing of its type.
+    fn count_listed(&mut self, objects: &[u8]) {
+        let mut read = 0;
+        for at in values(objects, b"/Kids") {
+            if at < read {
+                continue;
+            }
+            let begin = memmem::rfind(&objects[at.saturating_sub(NEARBY)..at], b"<<")
+                .map_or(at, |before| at.saturating_sub(NEARBY) + before);
+            let list = objects[at..].strip_prefix(b"[");
+            let Some((list, length)) = list.and_then(|list| Some((list, memchr(b']', list)?))) else {
+                // It is in another object, or has no end.
+                self.is_hidden |= is_of_pages(&objects[begin..objects.len().min(at + NEARBY)]);
+                read = if list.is_some() { objects.len() } else { at };
+                continue;
+            };
+            read = at + 1 + length;
+            let behind = &objects[read..objects.len().min(read + NEARBY)];
+            let behind = &behind[..memmem::find(behind, b">>").unwrap_or(behind.len())];
+            if is_of_pages(&objects[begin..at]) || is_of_pages(behind) {
+                let references = list[..length].iter().filter(|byte| **byte == b'R').count() as u64;
+                self.listed = self.listed.saturating_add(references);
             }
         }
     }
@@ -164,6 +228,69 @@ fn object_around(text: &[u8], at: usize) -> Option<&[u8]> {
     let begin = memmem::rfind(before, b"<<").unwrap_or(0);
     let end = memmem::find(after, b">>").unwrap_or(after.len());
     text.get(begin..at + end)
+}
+
+/// Whether a name is written with escapes that it does not need, so that it is not found as it is.
+fn has_escaped_names(objects: &[u8]) -> bool {
+    memchr_iter(b'#', objects).any(|at| {
+        let digits = objects.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
+        let is_needless =
+            digits.is_some_and(|digits| u8::from_str_radix(digits, 16).is_ok_and(|byte| byte.is_ascii_alphanumeric()));
+        let mut before = objects[at.saturating_sub(NEARBY)..at].iter().rev();
+        is_needless && before.find(|byte| !byte.is_ascii_alphanumeric() && !b"#+-_.,".contains(byte)) == Some(&b'/')
+    })
+}
+
+/// Whether the type of a list of pages stands in this part of an object.
+fn is_of_pages(object: &[u8]) -> bool {
+    values(object, b"/Type").any(|at| name_at(&object[at..]) == Some(b"Pages"))
+}
+
+/// The number that the text begins with; `None` where it is something else, such as a reference to another object.
+fn whole_number(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let behind = text[digits..].trim_ascii_start();
+    let is_whole = matches!(behind.first(), None | Some(b'/' | b'>')) && digits > 0;
+    let number = std::str::from_utf8(&text[..digits]).ok().filter(|_| is_whole)?;
+    Some(number.parse().unwrap_or(u64::MAX))
+}
+
+/// Whether this begins as compressed content does: two bytes that are a multiple of 31, and the method in the first.
+fn is_zlib(content: &[u8]) -> bool {
+    matches!(content, [first, second, ..] if first & 0x0f == 8 && u16::from_be_bytes([*first, *second]) % 31 == 0)
+}
+
+/// What is written in ASCII85, which ends with `~>`.
+fn ascii85(text: &[u8]) -> Option<Vec<u8>> {
+    let letters = text.trim_ascii_end().strip_suffix(b"~>")?;
+    let (mut bytes, mut group, mut length) = (Vec::with_capacity(letters.len() / 5 * 4), 0_u32, 0);
+    for letter in letters {
+        match letter {
+            b'z' if length == 0 => bytes.extend([0; 4]),
+            b'!'..=b'u' => {
+                group = group.wrapping_mul(85).wrapping_add(u32::from(letter - b'!'));
+                length += 1;
+                if length == 5 {
+                    bytes.extend(group.to_be_bytes());
+                    (group, length) = (0, 0);
+                }
+            }
+            letter if letter.is_ascii_whitespace() => {}
+            _ => return None,
+        }
+    }
+    if length > 1 {
+        let padded = (length..5).fold(group, |group, _| group.wrapping_mul(85).wrapping_add(84));
+        bytes.extend(&padded.to_be_bytes()[..length - 1]);
+    }
+    Some(bytes)
+}
+
+/// What is written in hexadecimal digits, which end with `>`.
+fn hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digits = text.trim_ascii_end().strip_suffix(b">")?.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let digits: Option<Vec<u8>> = digits.map(|digit| Some(char::from(*digit).to_digit(16)? as u8)).collect();
+    Some(digits?.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or(0)).collect())
 }
 
 fn is_outline(object: &[u8]) -> bool {
@@ -247,10 +374,57 @@ mod tests {
     }
 
     #[test]
+    fn where_pages_may_be_hidden_as_many_count_as_vendors_take() {
+        let pages = |fields: &str| format!("2 0 obj<</Type/Pages/Kids[3 0 R]{fields}>>endobj\n").into_bytes();
+        for (hides, is_hidden) in [
+            (pages("/Count 5 0 R"), true),
+            (pages("/Count +100"), true),
+            (pages("/Count %c\n100"), true),
+            (pages("/#43ount 100"), true),
+            (pages("/BaseFont/AB+Times#20New#20Roman/Title(see #30)"), false),
+            (pages("/Count 1 "), false),
+            (b"2 0 obj<</Type/Pages/Kids 5 0 R>>endobj".to_vec(), true),
+            (b"2 0 obj<</FT/Btn/Kids 5 0 R>>endobj".to_vec(), false),
+            (b"7 0 obj<</Type/Outlines/First 8 0 R/Count -4>>endobj\n".to_vec(), false),
+        ] {
+            let pages = if is_hidden { MOST_TAKEN } else { 1 };
+            assert_eq!(tokens(&[ONE_PAGE, &hides]), pages * PAGE, "{}", String::from_utf8_lossy(&hides));
+        }
+        let listed = format!("2 0 obj<</Kids[{}]/Count 1/Type/Pages>>endobj", "3 0 R ".repeat(100));
+        assert_eq!(tokens(&[ONE_PAGE, listed.as_bytes()]), 100 * PAGE, "one page, a hundred times");
+        let fields = format!("2 0 obj<</FT/Btn/Kids[{}]>>endobj", "3 0 R ".repeat(100));
+        assert_eq!(tokens(&[ONE_PAGE, fields.as_bytes()]), PAGE, "the fields of a form");
+    }
+
+    #[test]
+    fn streams_are_read_however_often_and_in_whatever_way_they_are_encoded() {
+        let hexadecimal = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + ">";
+        let objects = b"1 0 <</Type/Catalog>> <</Type/Pages/Count 1000>> ".to_vec();
+        let same = "a ".repeat(500_000);
+        for encode in [
+            &|content: &[u8]| compressed(&compressed(content)) as Vec<u8>,
+            &|content: &[u8]| hexadecimal(&compressed(content)).into_bytes(),
+            &|content: &[u8]| hexadecimal(hexadecimal(&compressed(content)).as_bytes()).into_bytes(),
+        ] as [&dyn Fn(&[u8]) -> Vec<u8>; 3]
+        {
+            assert_eq!(tokens(&[&stream("/Type/ObjStm/Filter 9 0 R", &encode(&objects))]), 1000 * PAGE);
+            assert!(tokens(&[ONE_PAGE, &stream("/Filter 9 0 R", &encode(same.as_bytes()))]) >= 250_000);
+        }
+        let unread = stream("/Type/ObjStm/Filter/LZWDecode", b"\x80\x0b\x60\x50");
+        assert_eq!(tokens(&[ONE_PAGE, &unread]), MOST_TAKEN * PAGE);
+        assert_eq!(ascii85(b"87cURD]i,\"Eb o80~>").as_deref(), Some(&b"Hello World!"[..]));
+        assert_eq!(ascii85(b"z!!~>").as_deref(), Some(&[0; 5][..]));
+        assert_eq!(
+            (ascii85(b"87cUR"), ascii85(b"\xff~>"), hex(b"4x>"), hex(b"4>")),
+            (None, None, None, Some(vec![0x40]))
+        );
+    }
+
+    #[test]
     fn what_cannot_be_read_counts_a_token_for_each_byte() {
         let base64 = STANDARD.encode("%PDF-1.7 no page");
         assert_eq!(most_tokens(&base64, PAGE, &Cell::new(MOST_INFLATED)), 16);
-        assert_eq!(most_tokens("JVBERi0 !", PAGE, &Cell::new(MOST_INFLATED)), 9, "no Base64");
+        assert_eq!(most_tokens("JVBERi0 !", PAGE, &Cell::new(MOST_INFLATED)), MOST_TAKEN * PAGE, "no Base64");
         let hidden = stream("/Type/ObjStm/Filter/FlateDecode", &[7; 10_000]);
         assert!(tokens(&[&hidden]) > 10_000);
         assert!(tokens(&[ONE_PAGE, &hidden]) > 10_000, "there may be more pages than one");

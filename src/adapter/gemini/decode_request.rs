@@ -278,8 +278,9 @@ fn media(Blob { mime_type, data }: Blob) -> Part {
     }
 }
 
-/// Base64 in the alphabet that the other formats know, and filled up. Google's clients send the one of URLs.
+/// Base64 in the alphabet that the other formats know, without line ends and filled up. Google's clients send the one of URLs.
 fn standard_base64(mut data: String) -> String {
+    data.retain(|letter| !letter.is_ascii_whitespace());
     if data.contains(['-', '_']) {
         data = data.replace('-', "+").replace('_', "/");
     }
@@ -489,9 +490,15 @@ mod tests {
 
     #[test]
     fn base64_of_urls_becomes_that_of_the_other_formats() {
-        for (sent, read) in
-            [("-_-_", "+/+/"), ("QQ", "QQ=="), ("QUI", "QUI="), ("QUI=", "QUI="), ("QUJD", "QUJD"), ("", "")]
-        {
+        for (sent, read) in [
+            ("-_-_", "+/+/"),
+            ("QQ", "QQ=="),
+            ("QUI", "QUI="),
+            ("QUI=", "QUI="),
+            ("QUJD", "QUJD"),
+            ("QU\nI=\r\n", "QUI="),
+            ("", ""),
+        ] {
             assert_eq!(standard_base64(sent.into()), read);
         }
     }
