@@ -76,6 +76,7 @@ impl<'a> Document<'a> {
             rest = rest.strip_prefix(b"endstream").unwrap_or(rest);
         }
         document.count_pages(rest);
+        document.is_hidden |= memmem::find(pdf, b"/Encrypt").is_some();
         document
     }
 
@@ -381,6 +382,7 @@ mod tests {
             (pages("/Count +100"), true),
             (pages("/Count %c\n100"), true),
             (pages("/#43ount 100"), true),
+            (b"trailer<</Encrypt 8 0 R>>".to_vec(), true),
             (pages("/BaseFont/AB+Times#20New#20Roman/Title(see #30)"), false),
             (pages("/Count 1 "), false),
             (b"2 0 obj<</Type/Pages/Kids 5 0 R>>endobj".to_vec(), true),

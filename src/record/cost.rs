@@ -2,7 +2,8 @@
 
 use std::ops::Add;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Record;
 use crate::money::Usd;
@@ -58,15 +59,37 @@ impl CostOrigin {
     }
 }
 
-/// The exact cost of several records, as far as it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+/// The exact cost of several records, as far as it is known. In JSON its sum is that of [`TotalCost::known`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TotalCost {
-    /// The sum of the known costs in US dollars; `None` where none is known.
+    /// The sum of the known costs in US dollars; `None` where none is known. To show it, see [`TotalCost::known`].
     pub usd: Option<Usd>,
     /// The number of records whose cost is not known or partial. Unless it is 0, the sum is a lower bound (`≥`).
     pub unknown: usize,
     /// Whether any part of the sum is computed instead of reported (`~`).
     pub computed: bool,
+}
+
+/// A sum of amounts, unless nothing but zeros is known of it, and so many others are not: that it is more than nothing says nothing.
+pub fn known(sum: Usd, unknown: u64) -> Option<Usd> {
+    Some(sum).filter(|sum| *sum != Usd::ZERO || unknown == 0)
+}
+
+impl TotalCost {
+    /// The sum as users are told it; `None` where nothing but zeros is known of it, and others are not.
+    pub fn known(&self) -> Option<Usd> {
+        known(self.usd?, self.unknown as u64)
+    }
+}
+
+impl Serialize for TotalCost {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("TotalCost", 3)?;
+        object.serialize_field("usd", &self.known())?;
+        object.serialize_field("unknown", &self.unknown)?;
+        object.serialize_field("computed", &self.computed)?;
+        object.end()
+    }
 }
 
 impl Add for TotalCost {

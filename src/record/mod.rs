@@ -8,7 +8,7 @@ mod recorder;
 #[cfg(test)]
 mod tests;
 
-pub use cost::{Cost, CostOrigin, TotalCost};
+pub use cost::{Cost, CostOrigin, TotalCost, known};
 pub(crate) use recorder::Recorder;
 
 use std::collections::BTreeMap;

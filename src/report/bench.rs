@@ -342,7 +342,7 @@ fn row(report: &Report<'_>, figures: &Figures) -> [String; HEADINGS.len()] {
         number(figures.answers_per_second),
         figures.output_tokens.map_or_else(String::new, |tokens| tokens.to_string()),
         number(figures.seconds),
-        figures.cost.usd.map_or_else(String::new, |usd| usd.to_decimal()),
+        figures.cost.known().map_or_else(String::new, |usd| usd.to_decimal()),
         kinds.join(" "),
     ]
 }

@@ -68,9 +68,7 @@ pub fn cost(cost: Cost) -> String {
 
 /// A sum, with `≥` where a part of it is unknown, else with `~` where a part of it is computed.
 pub fn total_cost(total: TotalCost) -> String {
-    // That it is more than nothing says nothing.
-    let known = total.usd.filter(|usd| *usd > Usd::ZERO || total.unknown == 0);
-    known.map_or_else(|| UNKNOWN.to_owned(), |usd| money(usd, total.computed, total.unknown > 0))
+    total.known().map_or_else(|| UNKNOWN.to_owned(), |usd| money(usd, total.computed, total.unknown > 0))
 }
 
 fn money(usd: Usd, computed: bool, partial: bool) -> String {

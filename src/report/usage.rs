@@ -11,6 +11,7 @@ use super::term::{Output, Text};
 use super::{csv as csv_format, escape, json as json_format, wrap};
 use crate::ledger::{Dimension, FailedAttempts, Group, Percentiles, TokenSum, Usage};
 use crate::money::Usd;
+use crate::record::known;
 
 /// How many cells the name of a group keeps at least, where even the smallest table is too wide.
 const NARROWEST_NAME: usize = 10;
@@ -179,7 +180,7 @@ fn time(micros: Option<u64>) -> String {
 
 /// The group's part of the known cost, from 0 to 1; `None` where nothing cost anything.
 pub(super) fn share(group: &Group, usage: &Usage) -> Option<f64> {
-    ratio(group.cost.usd?, usage.total.cost.usd?)
+    ratio(group.cost.known()?, usage.total.cost.known()?)
 }
 
 /// The ratio is shown only. No amount of money is computed from it.
@@ -256,11 +257,6 @@ struct FailedJson<'a> {
     attempts: u64,
     cost_usd: Option<Usd>,
     cost_unknown: u64,
-}
-
-/// A sum of amounts, unless nothing but zeros is known of it, and others are not.
-fn known(sum: Usd, unknown: u64) -> Option<Usd> {
-    Some(sum).filter(|sum| *sum != Usd::ZERO || unknown == 0)
 }
 
 impl<'a> From<&'a FailedAttempts> for FailedJson<'a> {
@@ -364,7 +360,7 @@ pub fn csv(usage: &Usage, by: &[Dimension]) -> Text {
             let tokens = [&group.input, &group.cache_read, &group.output];
             cells.extend(tokens.map(|tokens| tokens.sum().map_or_else(String::new, |sum| sum.to_string())));
             cells.extend([
-                group.cost.usd.map_or_else(String::new, Usd::to_decimal),
+                group.cost.known().map_or_else(String::new, Usd::to_decimal),
                 group.cost.unknown.to_string(),
                 group.cost.computed.to_string(),
                 number(share(group, usage).map(|share| (share * 10_000.0).round() / 10_000.0)),

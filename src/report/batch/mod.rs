@@ -321,7 +321,7 @@ pub fn table(summary: &Summary<'_>) -> Text {
         cells.extend(SHARES.map(|(_, at)| ms(model.total_at(at))));
         let tokens = [model.input.known(), model.output.known(), Some(model.unknown_tokens)];
         cells.extend(tokens.map(|count| count.map_or_else(String::new, |count| count.to_string())));
-        cells.push(model.cost.usd.map_or_else(String::new, |usd| usd.to_decimal()));
+        cells.push(model.cost.known().map_or_else(String::new, |usd| usd.to_decimal()));
         cells.extend([model.cost.unknown as u64, model.expected, model.correct].map(|count| count.to_string()));
         cells.push(share(model.accuracy()));
         let interval = interval(model);

@@ -369,6 +369,13 @@ fn amounts_of_which_nothing_is_known_are_null_and_empty_and_never_zero() {
     assert!(csv(&usage, &by).to_string().contains(",,,,412,"), "{}", csv(&usage, &by));
     usage.total.retry_cost = usd("0.5");
     assert_eq!(document(&usage)["total"]["retry_cost_usd"], serde_json::json!(0.5));
+    // The other of two calls was answered from the cache.
+    usage.total.cost = TotalCost { usd: Some(Usd::ZERO), unknown: 1, computed: false };
+    let known = |cost: &TotalCost| serde_json::to_value(cost).expect("JSON")["usd"].clone();
+    assert_eq!(
+        (known(&usage.total.cost), known(&TotalCost { unknown: 0, ..usage.total.cost })),
+        (serde_json::Value::Null, 0.into())
+    );
     assert_eq!(leaks(&usage)[0], "≥$0.50 went into attempts that gave no answer");
 }
 
