@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -95,19 +96,20 @@ pub fn directory(path: &Path, is_private: &dyn Fn(&Path) -> bool) -> Result<Dire
         Error::usage_hint(message, "attach a directory below it, or files; a file .ignore in it leaves others out")
     };
     let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    whole.ancestors().try_for_each(check_exclusions)?;
+    let exclusions = Arc::new(Exclusions::default());
+    whole.ancestors().try_for_each(|directory| exclusions.check_directory(directory))?;
     let home = dirs::home_dir();
     let of_git = home.iter().flat_map(|home| [home.join(".gitconfig"), home.join(".config/git/config")]);
     let configured = dirs::config_dir().map(|config| config.join("git/config"));
-    of_git.chain(configured).try_for_each(|path| check_exclusion(&path))?;
+    of_git.chain(configured).try_for_each(|path| exclusions.check(&path))?;
     if let Some(global) = ignore::gitignore::gitconfig_excludes_path() {
-        check_exclusion(&global)?;
+        exclusions.check(&global)?;
     }
     let wrong = Arc::new(Mutex::new(None));
     let found = Arc::clone(&wrong);
     let is_readable = move |entry: &DirEntry| {
         let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
-        let checked = if is_directory { check_exclusions(entry.path()) } else { Ok(()) };
+        let checked = if is_directory { exclusions.check_directory(entry.path()) } else { Ok(()) };
         let is_right = checked.is_ok();
         if let Err(error) = checked {
             found.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -158,19 +160,47 @@ pub fn directory(path: &Path, is_private: &dyn Fn(&Path) -> bool) -> Result<Dire
 /// The largest file of names to leave out that is read, in bytes. What is made of a pattern takes hundreds of times its memory.
 const LARGEST_EXCLUSIONS: u64 = 256 << 10;
 
-/// Checks the files that say what of a directory is left out. They are read as wholes, so that they must not be endless.
-fn check_exclusions(directory: &Path) -> Result<(), Error> {
-    let own = [".gitignore", ".ignore", ".git/info/exclude", ".git"];
-    own.iter().try_for_each(|name| check_exclusion(&directory.join(name)))?;
-    // A further working tree of a repository has a file in the place of the directory, which leads to that.
-    let Some(repository) = pointer(&directory.join(".git")) else { return Ok(()) };
-    let Some(repository) = repository.strip_prefix("gitdir: ").map(Path::new) else { return Ok(()) };
-    check_exclusion(&repository.join("commondir"))?;
-    match pointer(&repository.join("commondir")) {
-        // As the library reads it: without a dot in front, the path begins where the process is.
-        Some(common) if common.starts_with('.') => check_exclusion(&repository.join(common).join("info/exclude")),
-        Some(common) => check_exclusion(&Path::new(&common).join("info/exclude")),
-        None => Ok(()),
+/// All files of names to leave out together are at most this large, in bytes: what is made of one goes on to count below it.
+const MOST_EXCLUSIONS: u64 = 1 << 20;
+
+/// The files that say what of a directory is left out. They are read as wholes, so that they must not be endless.
+#[derive(Default)]
+struct Exclusions {
+    /// How large those are together that were found, in bytes.
+    together: AtomicU64,
+}
+
+impl Exclusions {
+    /// Checks those of a directory.
+    fn check_directory(&self, directory: &Path) -> Result<(), Error> {
+        let own = [".gitignore", ".ignore", ".git/info/exclude", ".git"];
+        own.iter().try_for_each(|name| self.check(&directory.join(name)))?;
+        // A further working tree of a repository has a file in the place of the directory, which leads to that.
+        let Some(repository) = pointer(&directory.join(".git")) else { return Ok(()) };
+        let Some(repository) = repository.strip_prefix("gitdir: ").map(Path::new) else { return Ok(()) };
+        self.check(&repository.join("commondir"))?;
+        match pointer(&repository.join("commondir")) {
+            // As the library reads it: without a dot in front, the path begins where the process is.
+            Some(common) if common.starts_with('.') => self.check(&repository.join(common).join("info/exclude")),
+            Some(common) => self.check(&Path::new(&common).join("info/exclude")),
+            None => Ok(()),
+        }
+    }
+
+    fn check(&self, path: &Path) -> Result<(), Error> {
+        let wrong = |source| Err(Error::Input { path: path.to_owned(), source });
+        match input::check(path, LARGEST_EXCLUSIONS) {
+            // A directory of this name says nothing.
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => return Ok(()),
+            Err(error) => return wrong(error),
+            Ok(()) => {}
+        }
+        let length = fs::metadata(path).map_or(0, |file| file.len());
+        if self.together.fetch_add(length, Relaxed) + length > MOST_EXCLUSIONS {
+            let message = format!("with those above it, it is larger than {} MiB", MOST_EXCLUSIONS >> 20);
+            return wrong(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
+        Ok(())
     }
 }
 
@@ -179,16 +209,6 @@ fn pointer(path: &Path) -> Option<String> {
     let bytes = input::read(path, LARGEST_EXCLUSIONS, Accept::Files).ok()?;
     let first = bytes.split(|byte| *byte == b'\n').next()?;
     Some(str::from_utf8(first).ok()?.trim_end_matches('\r').to_owned())
-}
-
-fn check_exclusion(path: &Path) -> Result<(), Error> {
-    match input::check(path, LARGEST_EXCLUSIONS) {
-        // A directory of this name says nothing.
-        Err(error) if error.kind() != io::ErrorKind::IsADirectory => {
-            Err(Error::Input { path: path.to_owned(), source: error })
-        }
-        _ => Ok(()),
-    }
 }
 
 /// What these bytes are, by their beginning. The name goes with a text or a document.

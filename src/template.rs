@@ -4,7 +4,9 @@ mod limits;
 mod operators;
 mod size;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use minijinja::value::Serde;
@@ -85,9 +87,31 @@ impl<'t> Template<'t> {
 
     fn try_render(&self, values: Value) -> Result<Vec<u8>, minijinja::Error> {
         let mut text = Bounded::default();
-        self.environment.get_template(Self::NAME)?.render_captured_to(values, &mut text)?;
+        let template = self.environment.get_template(Self::NAME)?;
+        guarded(|| template.render_captured_to(values, &mut text).map(drop))?;
         Ok(text.0)
     }
+}
+
+thread_local! {
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is rendering a template, so that a panic is an error of that template.
+pub(crate) fn is_guarded() -> bool {
+    IS_GUARDED.get()
+}
+
+/// Renders a template. Where the engine panics over what is in it, that is an error like others: another row may have nothing of
+/// that kind.
+fn guarded<T>(render: impl FnOnce() -> Result<T, minijinja::Error>) -> Result<T, minijinja::Error> {
+    let was_guarded = IS_GUARDED.replace(true);
+    let rendered = catch_unwind(AssertUnwindSafe(render));
+    IS_GUARDED.set(was_guarded);
+    rendered.unwrap_or_else(|_| {
+        let message = "templates cannot do this with these values";
+        Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+    })
 }
 
 /// Whether a template names a filter, a test or a function that does not exist.
@@ -215,7 +239,7 @@ pub fn needs(template: &str) -> Result<BTreeSet<String>, BadTemplate> {
     }
     // Names of filters are looked up only when they are used. Whatever else goes wrong here depends on the values.
     let values = Value::from_pairs(needed.iter().map(|name| (name.as_str(), "text")));
-    match compiled.render_captured_to(values, Bounded::default()) {
+    match guarded(|| compiled.render_captured_to(values, Bounded::default())) {
         Err(error) if is_unknown_name(&error) => Err(explain(&error, template)),
         _ => Ok(needed),
     }
@@ -230,7 +254,7 @@ pub fn render(template: &str, values: &BTreeMap<String, String>) -> Result<Strin
     let environment = limited(&weighed, &Left::new());
     let rendered = environment
         .template_from_str(&weighed)
-        .and_then(|compiled| compiled.render_captured_to(values, &mut text).map(drop));
+        .and_then(|compiled| guarded(|| compiled.render_captured_to(values, &mut text).map(drop)));
     rendered.map_err(|error| explain(&error, template))?;
     String::from_utf8(text.0).map_err(|error| BadTemplate(error.to_string()))
 }

@@ -58,3 +58,16 @@ fn a_bug_leaves_the_terminal_as_it_was() {
         assert!(erased.is_some() && erased < said, "{point}: the lines are removed before it: {screen:?}");
     }
 }
+
+// P15
+#[test]
+fn a_bug_while_rows_are_read_is_no_end_of_the_data() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = Home::with(&gateway);
+    home.file("rows.txt", "one\ntwo\n");
+    let run = home.llm(["batch", "rows.txt", "{{ line }}", "--out", "out.jsonl"]);
+    let outcome = run.env("LLM_FAILPOINT", failpoint("row")).output();
+    outcome.exits(2).says("llm has a bug").says("could not be read").says("to go on: ");
+    home.llm(["batch", "rows.txt", "{{ line }}", "--out", "out.jsonl", "--resume"]).output().exits(0);
+    assert_eq!(gateway.requests().len(), 2);
+}

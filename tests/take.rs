@@ -104,6 +104,14 @@ fn stdin_and_directories_are_attached() {
         home.shell("rm endless/.gitignore && mkdir endless/deep && mkfifo endless/deep/.ignore").output().exits(0);
         home.llm(["ask", "-f", "endless", "hi"]).output().exits(2).says("it is a pipe, not a file");
     }
+    for level in 0..6 {
+        home.file(&format!("nested{}/.gitignore", "/d".repeat(level)), "*.log\n".repeat(200 * 1024 / 6));
+    }
+    home.llm(["ask", "-f", "nested", "hi"])
+        .output()
+        .exits(2)
+        .says("nested/d/d/d/d/d/.gitignore")
+        .says("larger than 1 MiB");
     home.file("large/x.txt", "x".repeat(3 << 20));
     home.file("large/y.txt", "y".repeat(3 << 20));
     home.llm(["ask", "-f", "large", "hi"]).output().exits(2).says("more than 4 MiB");

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{io, thread};
@@ -16,6 +17,7 @@ use crate::attachment;
 use crate::chat::Part;
 use crate::config::{INPUT, nearest};
 use crate::error::Error;
+use crate::failpoint;
 use crate::template::Template;
 
 /// The field that holds the prompt where there is no template.
@@ -355,7 +357,7 @@ impl Feed {
         let (sender, receiver) = mpsc::channel(ahead);
         let backlog = Arc::new(Backlog::default());
         let waiting = Arc::clone(&backlog);
-        let feed = move || {
+        let mut read = move |sender: &mpsc::Sender<_>| {
             // The template was checked when the command began.
             let Ok(mut cook) = Cook::new(&recipe) else { return };
             let mut left = selection.limit.unwrap_or(u64::MAX);
@@ -371,6 +373,7 @@ impl Feed {
                 if !selection.has(row.number) {
                     continue;
                 }
+                failpoint::reach("row");
                 left -= 1;
                 let open: Vec<usize> =
                     (0..models).filter(|place| done.state(row.number, *place) == State::Open).collect();
@@ -394,6 +397,12 @@ impl Feed {
                 if sender.blocking_send(Ok(Fed { info, asked, models: open })).is_err() {
                     return;
                 }
+            }
+        };
+        let feed = move || {
+            if catch_unwind(AssertUnwindSafe(|| read(&sender))).is_err() {
+                // A bug has told of itself. The rows after it were not asked.
+                let _ = sender.blocking_send(Err(io::Error::other("the rows after it could not be read")));
             }
         };
         thread::Builder::new().name("rows".into()).spawn(feed)?;

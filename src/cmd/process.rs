@@ -12,6 +12,7 @@ use crate::report;
 use crate::report::progress::stop_live_lines;
 use crate::report::term::say;
 use crate::resources;
+use crate::template;
 
 /// Keeps the key out of core dumps and other processes' reach, and turns the signal for a full quota into an error that
 /// can be reported.
@@ -32,6 +33,9 @@ pub(super) fn protect() {
 
 /// Says where and why a thread panicked, and with `RUST_BACKTRACE` from where it came there.
 fn say_bug(panic: &PanicHookInfo<'_>) {
+    if template::is_guarded() {
+        return;
+    }
     let payload = panic.payload();
     let message =
         payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));

@@ -64,7 +64,7 @@ struct State {
     is_writing: bool,
     /// Whether a write has waited in vain. Until everything is written, later ones do not wait.
     is_late: bool,
-    /// Whether nobody waits any more, because the run ends, until [`BackgroundWriter::wait_until_written`].
+    /// Whether nobody waits any more, because the run ends, until [`BackgroundWriter::wait_until_written`] or another run.
     is_given_up: bool,
     /// How many pieces have been written.
     pieces: u64,
@@ -202,6 +202,11 @@ impl<W: WriteAll> BackgroundWriter<W> {
         }
     }
 
+    /// Another run begins, at whose end is waited for everything.
+    pub(super) fn take_up(&self) {
+        self.lock().is_given_up = false;
+    }
+
     /// Waits until everything is written, or nobody waits for it any more.
     pub(super) fn wait_for_turn(&self) {
         drop(self.wait(self.lock(), None));
@@ -327,6 +332,9 @@ mod tests {
         static WRITER: BackgroundWriter<Reader> = BackgroundWriter::new(Reader::new());
         WRITER.write(b"unread").expect("handed over");
         assert!(!WRITER.finish(Some(Instant::now())).expect("no failure"), "given up");
+        WRITER.wait_for_turn();
+        WRITER.take_up();
+        assert!(!WRITER.finish(Some(Instant::now())).expect("no failure"), "waited for once more, and given up");
         WRITER.wait_for_turn();
         thread::scope(|scope| {
             scope.spawn(|| WRITER.to().read());

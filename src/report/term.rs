@@ -231,9 +231,12 @@ static STDERR_WRITER: BackgroundWriter = BackgroundWriter::by(|bytes| {
 });
 
 /// From now on a reader that does not read does not block whoever writes, so that signals and time limits are heard.
-/// An error may then be told by a later write, or by [`finish_writing`].
+/// An error may then be told by a later write, or by [`finish_writing`]. What nobody waited for at the end of a run before is
+/// waited for again.
 pub(crate) fn write_in_background() {
     IN_BACKGROUND.store(true, Relaxed);
+    STDOUT_WRITER.take_up();
+    STDERR_WRITER.take_up();
 }
 
 /// Whether threads write, so that nobody is held up.

@@ -140,6 +140,10 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
                 taken = taken.saturating_add(arguments.first().map_or(0, work_of_sum));
             }
             left.take_work(&makes, size, taken)?;
+            if name == "chain" {
+                // What is no list would be an item that cannot be compared with others.
+                arguments.iter().try_for_each(|list| list.try_iter().map(drop))?;
+            }
             let made = filter.call(state, &arguments)?;
             // A text is counted above, and what is in a list may be more than what was in the values.
             if !MAKES_NO_MORE.contains(&name) && made.as_object().is_some() {
@@ -227,9 +231,11 @@ fn costly_filters() -> impl Iterator<Item = (&'static str, Value, Work)> {
         ("dictsort", Value::from_function(filters::dictsort), Work::Compares),
         ("e", Value::from_function(filters::escape), Work::Items),
         ("escape", Value::from_function(filters::escape), Work::Items),
+        ("float", Value::from_function(filters::float), Work::Items),
         ("format", Value::from_function(filters::format), Work::Items),
         ("groupby", Value::from_function(filters::groupby), Work::Compares),
         ("indent", Value::from_function(filters::indent), Work::Prints),
+        ("int", Value::from_function(filters::int), Work::Items),
         ("items", Value::from_function(filters::items), Work::Items),
         ("join", Value::from_function(filters::join), Work::Items),
         ("last", Value::from_function(filters::last), Work::Items),

@@ -549,3 +549,26 @@ fn rendering_comes_to_an_end() {
     let nested = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a * b }}{% endfor %}{% endfor %}";
     assert!(render(nested, &values(&[])).expect_err("too much").to_string().contains("fuel"));
 }
+
+#[test]
+fn what_the_engine_panics_over_is_an_error_of_the_template() {
+    let values = values(&[("a", "x")]);
+    for template in [
+        "{{ [1|chain([2]), 3|chain([4])]|sort }}",
+        "{{ range(3)|map('chain', [1])|unique|list }}",
+        "{{ [1]|chain(2)|list }}",
+    ] {
+        let error = render(template, &values).expect_err(template).to_string();
+        assert!(error.contains("not iterable"), "{template}: {error}");
+    }
+    assert_eq!(render("{{ a|chain('y', {'k': 1})|join(',') }}", &values).as_deref(), Ok("x,y,k"));
+    for template in
+        ["{{ 6 is divisibleby(0) }}", "{{ a is divisibleby(a|length - 1) }}", "{{ [6]|select('divisibleby', 0)|list }}"]
+    {
+        let error = render(template, &values).map_err(|error| error.to_string());
+        assert!(error.as_ref().is_ok_and(|text| text == "False") || error.is_err(), "{template}: {error:?}");
+    }
+    let fault = guarded(|| -> Result<(), minijinja::Error> { panic!("{}", is_guarded()) });
+    assert!(fault.is_err_and(|error| error.to_string().contains("templates cannot do this")));
+    assert!(!is_guarded());
+}

@@ -48,6 +48,10 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
     {
         return FailureKind::Credits;
     }
+    // LiteLLM refuses a model to a key, a team or a user, and says so with the status of a wrong key.
+    if words.iter().any(|word| word.ends_with("model_access_denied")) {
+        return FailureKind::NotFound;
+    }
     if refuses_key(status, said) {
         return FailureKind::Auth;
     }

@@ -194,6 +194,12 @@ fn the_words_of_the_body_tell_more_than_the_status() {
         ),
         (400, r#"{"error":{"message":"x/y is not a valid model ID","code":400}}"#, NotFound),
         (404, r#"{"error":{"message":"m","code":"model_not_found"}}"#, NotFound),
+        (
+            401,
+            r#"{"error":{"message":"key not allowed to access model. Tried to access m","type":"key_model_access_denied","param":"model","code":"401"}}"#,
+            NotFound,
+        ),
+        (403, r#"{"error":{"message":"m","type":"team_model_access_denied","code":"403"}}"#, NotFound),
         (429, r#"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#, Credits),
     ] {
         assert_eq!(decode(status, body.as_bytes()).kind, kind, "{body}");
