@@ -2,7 +2,7 @@
 
 mod waits;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -380,18 +380,22 @@ impl Ends {
     }
 }
 
-/// The hints for all failures. Where what gateways ask for differs, each is named.
+/// The hints for all failures. Where several gateways ask for something, each is named.
 fn named(hints: BTreeMap<FailureAt, String>) -> Vec<String> {
     const ANY: &str = "the gateway ";
-    let mut all: Vec<String> = hints.values().cloned().collect();
-    all.sort_unstable();
-    all.dedup();
-    let several = all.iter().filter(|hint| hint.starts_with(ANY)).count() > 1;
+    let asking = hints.iter().filter(|(_, hint)| hint.starts_with(ANY)).map(|((gateway, ..), _)| gateway);
+    let several = asking.collect::<BTreeSet<_>>().len() > 1;
     let name = |((gateway, ..), hint): (FailureAt, String)| match hint.strip_prefix(ANY) {
         Some(rest) if several => format!("{gateway} {rest}"),
         _ => hint,
     };
-    hints.into_iter().map(name).collect()
+    let mut all: Vec<String> = Vec::new();
+    for hint in hints.into_iter().map(name) {
+        if !all.contains(&hint) {
+            all.push(hint);
+        }
+    }
+    all
 }
 
 impl Reporter for Watched<'_> {
@@ -422,6 +426,23 @@ impl Reporter for Watched<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_several_gateways_ask_for_names_them_and_is_said_once() {
+        let hints = |all: &[(&str, u16, &str)]| {
+            let hint = |(gateway, status, hint): &(&str, u16, &str)| {
+                (((*gateway).to_owned(), "rate_limited", Some(*status)), (*hint).to_owned())
+            };
+            named(all.iter().map(hint).collect())
+        };
+        const LATER: &str = "the gateway asks to come back in 2 h";
+        assert_eq!(
+            hints(&[("a", 429, LATER), ("b", 429, LATER)]),
+            ["a asks to come back in 2 h", "b asks to come back in 2 h"]
+        );
+        assert_eq!(hints(&[("a", 429, LATER), ("a", 503, LATER), ("b", 401, "set a key")]), [LATER, "set a key"]);
+        assert_eq!(hints(&[("a", 401, "set a key"), ("b", 401, "set a key")]), ["set a key"]);
+    }
 
     #[test]
     fn a_whole_answer_waits_for_its_reader_whatever_became_of_others() {

@@ -230,13 +230,15 @@ fn refused_handshake(cause: &str, is_connect: bool) -> Option<&'static str> {
     }
 }
 
+/// What is wrong with a certificate of an authority that nobody here knows.
+const UNTRUSTED: &str = "its certificate is of an authority that is not trusted (ca_file names one)";
+
 /// What is wrong with a certificate, by its cause in lower case.
 fn wrong_certificate(cause: &str) -> &'static str {
     let is_any = |words: &[&str]| words.iter().any(|word| cause.contains(word));
     match () {
-        () if is_any(&["unknownissuer", "unknown issuer"]) => {
-            "its certificate is of an authority that is not trusted (ca_file names one)"
-        }
+        // Of two authorities of one name, the other one signed.
+        () if is_any(&["unknownissuer", "unknown issuer", "badsignature", "bad signature"]) => UNTRUSTED,
         () if is_any(&["notvalidyet", "not valid yet"]) => "its certificate is not valid yet",
         () if cause.contains("expired") => "its certificate has expired",
         () if cause.contains("causedasendentity") => "its certificate is that of an authority, and not of a server",
@@ -262,7 +264,7 @@ fn certificate_advice(cause: &str, whose: &str) -> Option<String> {
              basicConstraints=critical,CA:FALSE …`), which ca_file of the gateway, or SSL_CERT_FILE, can name"
         ));
     }
-    Some(if cause.contains("unknownissuer") || cause.contains("unknown issuer") {
+    Some(if wrong_certificate(cause) == UNTRUSTED {
         format!(
             "if an authority of your own signed the {whose}'s certificate, name its file in ca_file of the gateway, or in \
              SSL_CERT_FILE for all gateways"
