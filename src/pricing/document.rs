@@ -40,8 +40,9 @@ struct Document<'a> {
     pages: u64,
     /// The most pages that it says to have.
     count: u64,
-    /// The references in its lists of pages.
+    /// The references in its lists of pages, and how many such lists there are.
     listed: u64,
+    lists: u64,
     /// The most tokens of its text.
     text: u64,
     /// How much may still be decompressed, in bytes.
@@ -64,7 +65,7 @@ enum Kind {
 impl<'a> Document<'a> {
     fn read(pdf: &[u8], left: &'a Cell<u64>) -> Self {
         let length = pdf.len() as u64;
-        let mut document = Self { length, pages: 0, count: 0, listed: 0, text: 0, left, is_hidden: false };
+        let mut document = Self { length, pages: 0, count: 0, listed: 0, lists: 0, text: 0, left, is_hidden: false };
         let mut rest = pdf;
         while let Some(at) = start_of_stream(rest) {
             let (head, body) = rest.split_at(at);
@@ -81,7 +82,8 @@ impl<'a> Document<'a> {
     }
 
     fn tokens(&self, page: u64) -> u64 {
-        let pages = self.pages.max(self.count).max(self.listed);
+        // All lists but one stand in others.
+        let pages = self.pages.max(self.count).max(self.listed.saturating_sub(self.lists.saturating_sub(1)));
         let pages = if self.is_hidden { pages.max(MOST_TAKEN) } else { pages };
         let tokens = pages.saturating_mul(page).saturating_add(self.text);
         if pages == 0 || self.is_hidden { tokens.max(self.length) } else { tokens }
@@ -109,15 +111,14 @@ impl<'a> Document<'a> {
     fn decoded<'b>(&mut self, body: &'b [u8]) -> (Cow<'b, [u8]>, bool) {
         let mut content = Cow::Borrowed(body);
         for _ in 0..MOST_ENCODINGS {
-            let decoded = match &*content {
-                found if is_zlib(found) => {
-                    let (inflated, is_whole) = self.inflated(found);
-                    if !is_whole {
-                        return (inflated.into(), false);
-                    }
-                    inflated
+            let inflated = is_zlib(&content).then(|| self.inflated(&content));
+            let decoded = match inflated {
+                Some((inflated, true)) => inflated,
+                Some((inflated, false)) if self.left.get() == 0 || inflated.len() > content.len() => {
+                    return (inflated.into(), false);
                 }
-                found => match ascii85(found).or_else(|| hex(found)) {
+                // Text may begin in the same way.
+                _ => match ascii85(&content).or_else(|| hex(&content)) {
                     Some(decoded) => decoded,
                     None => return (content, true),
                 },
@@ -175,6 +176,7 @@ impl<'a> Document<'a> {
             if is_of_pages(&objects[begin..at]) || is_of_pages(behind) {
                 let references = list[..length].iter().filter(|byte| **byte == b'R').count() as u64;
                 self.listed = self.listed.saturating_add(references);
+                self.lists += 1;
             }
         }
     }
@@ -231,15 +233,28 @@ fn object_around(text: &[u8], at: usize) -> Option<&[u8]> {
     text.get(begin..at + end)
 }
 
-/// Whether a name is written with escapes that it does not need, so that it is not found as it is.
+/// Whether a name that is looked for is written with escapes, which it does not need.
 fn has_escaped_names(objects: &[u8]) -> bool {
+    const NAMES: [&[u8]; 8] = [b"Count", b"Encrypt", b"Filter", b"Kids", b"ObjStm", b"Page", b"Pages", b"Type"];
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
     memchr_iter(b'#', objects).any(|at| {
-        let digits = objects.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
-        let is_needless =
-            digits.is_some_and(|digits| u8::from_str_radix(digits, 16).is_ok_and(|byte| byte.is_ascii_alphanumeric()));
-        let mut before = objects[at.saturating_sub(NEARBY)..at].iter().rev();
-        is_needless && before.find(|byte| !byte.is_ascii_alphanumeric() && !b"#+-_.,".contains(byte)) == Some(&b'/')
+        let start =
+            at - objects[at.saturating_sub(NEARBY)..at].iter().rev().take_while(|byte| is_of_name(byte)).count();
+        let end = at + objects[at..].iter().take(NEARBY).take_while(|byte| is_of_name(byte)).count();
+        objects[..start].last() == Some(&b'/') && NAMES.contains(&&*unescaped(&objects[start..end]))
     })
+}
+
+/// The name that is meant: two hexadecimal digits behind `#` are one letter.
+fn unescaped(mut name: &[u8]) -> Vec<u8> {
+    let mut meant = Vec::with_capacity(name.len());
+    while let Some((first, rest)) = name.split_first() {
+        let digits = rest.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let letter = digits.filter(|_| *first == b'#').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        meant.push(letter.unwrap_or(*first));
+        name = &rest[if letter.is_some() { 2 } else { 0 }..];
+    }
+    meant
 }
 
 /// Whether the type of a list of pages stands in this part of an object.
@@ -383,7 +398,8 @@ mod tests {
             (pages("/Count %c\n100"), true),
             (pages("/#43ount 100"), true),
             (b"trailer<</Encrypt 8 0 R>>".to_vec(), true),
-            (pages("/BaseFont/AB+Times#20New#20Roman/Title(see #30)"), false),
+            (b"2 0 obj<</Type/P#61ges/Kids[3 0 R]>>endobj".to_vec(), true),
+            (pages("/BaseFont/AB+Times#20New#20Roman/F#31/URI(https://x.example/123#41)/Title(see #30)"), false),
             (pages("/Count 1 "), false),
             (b"2 0 obj<</Type/Pages/Kids 5 0 R>>endobj".to_vec(), true),
             (b"2 0 obj<</FT/Btn/Kids 5 0 R>>endobj".to_vec(), false),
@@ -411,6 +427,12 @@ mod tests {
         {
             assert_eq!(tokens(&[&stream("/Type/ObjStm/Filter 9 0 R", &encode(&objects))]), 1000 * PAGE);
             assert!(tokens(&[ONE_PAGE, &stream("/Filter 9 0 R", &encode(same.as_bytes()))]) >= 250_000);
+        }
+        // Text that begins as compressed content may.
+        let plain = b"80 0 81 22 <</Type/Catalog>> <</Type/Pages/Count 7>> ";
+        assert!(is_zlib(plain));
+        for body in [plain.to_vec(), compressed(plain)] {
+            assert_eq!(tokens(&[&stream("/Type/ObjStm/N 2", &body)]), 7 * PAGE);
         }
         let unread = stream("/Type/ObjStm/Filter/LZWDecode", b"\x80\x0b\x60\x50");
         assert_eq!(tokens(&[ONE_PAGE, &unread]), MOST_TAKEN * PAGE);
