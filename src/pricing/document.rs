@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use flate2::read::ZlibDecoder;
@@ -40,9 +41,10 @@ struct Document<'a> {
     pages: u64,
     /// The most pages that it says to have.
     count: u64,
-    /// The references in its lists of pages, and how many such lists there are.
-    listed: u64,
-    lists: u64,
+    /// The references in its lists of pages by their objects, which later parts of the file may replace, and those of lists
+    /// whose objects have no number before them.
+    listed: BTreeMap<u64, u64>,
+    others: Vec<u64>,
     /// The most tokens of its text.
     text: u64,
     /// How much may still be decompressed, in bytes.
@@ -65,7 +67,16 @@ enum Kind {
 impl<'a> Document<'a> {
     fn read(pdf: &[u8], left: &'a Cell<u64>) -> Self {
         let length = pdf.len() as u64;
-        let mut document = Self { length, pages: 0, count: 0, listed: 0, lists: 0, text: 0, left, is_hidden: false };
+        let mut document = Self {
+            length,
+            pages: 0,
+            count: 0,
+            listed: BTreeMap::new(),
+            others: Vec::new(),
+            text: 0,
+            left,
+            is_hidden: false,
+        };
         let mut rest = pdf;
         while let Some(at) = start_of_stream(rest) {
             let (head, body) = rest.split_at(at);
@@ -82,11 +93,17 @@ impl<'a> Document<'a> {
     }
 
     fn tokens(&self, page: u64) -> u64 {
-        // All lists but one stand in others.
-        let pages = self.pages.max(self.count).max(self.listed.saturating_sub(self.lists.saturating_sub(1)));
+        let pages = self.pages.max(self.count).max(self.listed());
         let pages = if self.is_hidden { pages.max(MOST_TAKEN) } else { pages };
         let tokens = pages.saturating_mul(page).saturating_add(self.text);
         if pages == 0 || self.is_hidden { tokens.max(self.length) } else { tokens }
+    }
+
+    /// The pages in lists. All lists but one stand in others.
+    fn listed(&self) -> u64 {
+        let lists = (self.listed.len() + self.others.len()) as u64;
+        let references = self.listed.values().chain(&self.others).fold(0_u64, |sum, list| sum.saturating_add(*list));
+        references.saturating_sub(lists.saturating_sub(1))
     }
 
     fn stream(&mut self, dictionary: &[u8], body: &[u8]) {
@@ -175,8 +192,13 @@ impl<'a> Document<'a> {
             let behind = &behind[..memmem::find(behind, b">>").unwrap_or(behind.len())];
             if is_of_pages(&objects[begin..at]) || is_of_pages(behind) {
                 let references = list[..length].iter().filter(|byte| **byte == b'R').count() as u64;
-                self.listed = self.listed.saturating_add(references);
-                self.lists += 1;
+                match number_of_object(&objects[..begin]) {
+                    Some(number) => {
+                        let listed = self.listed.entry(number).or_default();
+                        *listed = references.max(*listed);
+                    }
+                    None => self.others.push(references),
+                }
             }
         }
     }
@@ -236,12 +258,13 @@ fn object_around(text: &[u8], at: usize) -> Option<&[u8]> {
 /// Whether a name that is looked for is written with escapes, which it does not need.
 fn has_escaped_names(objects: &[u8]) -> bool {
     const NAMES: [&[u8]; 8] = [b"Count", b"Encrypt", b"Filter", b"Kids", b"ObjStm", b"Page", b"Pages", b"Type"];
-    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
-    memchr_iter(b'#', objects).any(|at| {
-        let start =
-            at - objects[at.saturating_sub(NEARBY)..at].iter().rev().take_while(|byte| is_of_name(byte)).count();
-        let end = at + objects[at..].iter().take(NEARBY).take_while(|byte| is_of_name(byte)).count();
-        objects[..start].last() == Some(&b'/') && NAMES.contains(&&*unescaped(&objects[start..end]))
+    /// With all of its letters as escapes.
+    const LONGEST: usize = 3 * b"Encrypt".len();
+    memchr_iter(b'/', objects).any(|at| {
+        let rest = &objects[at + 1..objects.len().min(at + 2 + LONGEST)];
+        let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'#').count();
+        let name = &rest[..length];
+        name.contains(&b'#') && NAMES.contains(&&*unescaped(name))
     })
 }
 
@@ -255,6 +278,15 @@ fn unescaped(mut name: &[u8]) -> Vec<u8> {
         name = &rest[if letter.is_some() { 2 } else { 0 }..];
     }
     meant
+}
+
+/// The number of the object that begins behind this text: `12 0 obj`.
+fn number_of_object(before: &[u8]) -> Option<u64> {
+    let head = before.trim_ascii_end().strip_suffix(b"obj")?;
+    let head = &head[head.len().saturating_sub(NEARBY)..];
+    let mut words = head.rsplit(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let (_, number) = (words.next()?, words.next()?);
+    std::str::from_utf8(number).ok()?.parse().ok()
 }
 
 /// Whether the type of a list of pages stands in this part of an object.
@@ -410,6 +442,11 @@ mod tests {
         }
         let listed = format!("2 0 obj<</Kids[{}]/Count 1/Type/Pages>>endobj", "3 0 R ".repeat(100));
         assert_eq!(tokens(&[ONE_PAGE, listed.as_bytes()]), 100 * PAGE, "one page, a hundred times");
+        let saved_again = [listed.as_bytes(), b"\n2 0 obj\n<</Type/Pages/Kids[3 0 R]/Count 1>>endobj"].concat();
+        assert_eq!(tokens(&[ONE_PAGE, &saved_again]), 100 * PAGE, "the first list was replaced");
+        let tree = b"2 0 obj<</Type/Pages/Kids[4 0 R 5 0 R]>>endobj 4 0 obj<</Type/Pages/Kids[3 0 R 6 0 R]>>endobj \
+            5 0 obj<</Type/Pages/Kids[7 0 R 8 0 R]>>endobj";
+        assert_eq!(tokens(&[ONE_PAGE, tree]), 4 * PAGE, "lists in a list");
         let fields = format!("2 0 obj<</FT/Btn/Kids[{}]>>endobj", "3 0 R ".repeat(100));
         assert_eq!(tokens(&[ONE_PAGE, fields.as_bytes()]), PAGE, "the fields of a form");
     }
