@@ -10,6 +10,9 @@ mod split;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -108,19 +111,27 @@ pub trait BatchApi: Sync {
     /// The submission of a batch; `file` is the id of the file that was uploaded.
     fn submit(&self, part: &Part<'_>, file: Option<&str>) -> Post;
 
-    /// The id in the answer to an upload or a submission.
+    /// The id in the answer to an upload. It stands in no path.
     ///
     /// # Errors
     /// The answer has none.
-    fn id(&self, body: &[u8]) -> Result<String, Failure> {
+    fn file_id(&self, body: &[u8]) -> Result<String, Failure> {
         let answer: Value = parse(body)?;
         let batch = unwrapped(&answer);
         let id = batch["id"].as_str().or_else(|| batch["name"].as_str());
         match id.ok_or_else(|| malformed("the gateway did not say the id of the batch"))? {
             id if id.len() > LONGEST_ID => Err(malformed("the id that the gateway gave is longer than 512 bytes")),
-            id if !is_plain(id) => Err(malformed("the id that the gateway gave cannot stand in a path")),
             id => Ok(id.to_owned()),
         }
+    }
+
+    /// The id in the answer to a submission.
+    ///
+    /// # Errors
+    /// The answer has none that can stand in a path.
+    fn id(&self, body: &[u8]) -> Result<String, Failure> {
+        let id = self.file_id(body)?;
+        if is_plain(&id) { Ok(id) } else { Err(malformed("the id that the gateway gave cannot stand in a path")) }
     }
 
     /// The path at which a batch stands.
@@ -195,6 +206,18 @@ fn is_plain(id: &str) -> bool {
     id.len() <= LONGEST_ID
         && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:".contains(c))
         && id.split('/').all(is_part)
+}
+
+/// An id from a body as a part of a path, of which it changes nothing: as it is, or as a single segment. Some files are called as
+/// they are in a store: `gs://bucket/results.jsonl`. `None` where it would lead elsewhere.
+fn in_path(value: &Value) -> Option<Cow<'_, str>> {
+    const UNUSUAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    let id = value.as_str().filter(|id| id.len() <= LONGEST_ID)?;
+    let leads_away = id.split(['/', '\\']).any(|part| matches!(part, "." | ".."));
+    match is_plain(id) {
+        true => Some(Cow::Borrowed(id)),
+        false => (!leads_away && !id.contains(char::is_control)).then(|| utf8_percent_encode(id, UNUSUAL).into()),
+    }
 }
 
 /// The ids of those in a list for which `is_meant` holds, as far as they can be part of a path.

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, ids, malformed,
-    parse, part, plain, unwrapped,
+    BatchApi, Fate, Part, PartLimits, Post, Raw, Results, Standing, bytes, custom_id, error, failure, ids, in_path,
+    malformed, parse, part, unwrapped,
 };
 use crate::adapter::{Api, WireRequest};
 use crate::error::{Failure, FailureKind};
@@ -113,13 +113,13 @@ impl BatchApi for OpenAi {
             is_named(&batch["output_file_id"]) && done.is_some_and(|(done, total)| total > 0 && done >= total);
         let is_over = ENDS.contains(&&*state) || (has_all && !BEFORE_THE_END.contains(&&*state));
         let named = || ["output_file_id", "error_file_id"].iter().map(|name| &batch[*name]).filter(|id| is_named(id));
-        let results = named().filter_map(plain).map(|file| Results::At(format!("files/{file}/content"))).collect();
+        let results = named().filter_map(in_path).map(|file| Results::At(format!("files/{file}/content"))).collect();
         let failure = matches!(&*state, "failed" | "error").then(|| {
             let message = batch["errors"]["data"][0]["message"].as_str().unwrap_or("the gateway refused the batch");
             Failure::new(FailureKind::InvalidRequest, message)
         });
         let failure = failure.or_else(|| {
-            let is_strange = named().any(|id| plain(id).is_none());
+            let is_strange = named().any(|id| in_path(id).is_none());
             is_strange.then(|| malformed("the gateway named a file of results that cannot stand in a path"))
         });
         // Not every gateway has a file of the requests that failed.

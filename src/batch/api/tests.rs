@@ -174,4 +174,23 @@ fn the_end_of_a_batch_is_known_in_the_words_of_other_gateways() {
     assert!(standing(json!({"status": "FAILED"})).failure.is_some());
     let made = json!({"job": {"id": "b-1", "status": "VALIDATING"}}).to_string();
     assert_eq!(of(Api::OpenaiChat).id(made.as_bytes()).as_deref(), Ok("b-1"));
+    for (file, path) in [
+        ("file-1", Some("files/file-1/content")),
+        ("gs://bucket/d/a b.jsonl", Some("files/gs%3A%2F%2Fbucket%2Fd%2Fa%20b.jsonl/content")),
+        ("x?y#z%2e", Some("files/x%3Fy%23z%252e/content")),
+        ("../admin", None),
+        ("gs://../admin", None),
+        ("a\\..\\b", None),
+        ("..", None),
+    ] {
+        let standing = standing(json!({"status": "completed", "output_file_id": file}));
+        let found = standing.results.first().map(|results| match results {
+            Results::At(path) => path.as_str(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!((found, standing.failure.is_none()), (path, path.is_some()), "{file}");
+    }
+    let uploaded = json!({"id": "gs://bucket/rows.jsonl"}).to_string();
+    assert_eq!(of(Api::OpenaiChat).file_id(uploaded.as_bytes()).as_deref(), Ok("gs://bucket/rows.jsonl"));
+    assert!(of(Api::OpenaiChat).id(uploaded.as_bytes()).is_err(), "a batch stands in a path");
 }

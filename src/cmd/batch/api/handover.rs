@@ -153,7 +153,7 @@ impl<'a> Handovers<'a> {
         let part = Handover { model: &target.model, endpoint: &endpoint, tag: &tag };
         let entries = Some(&gathered);
         let file = form.upload().map(|post| self.requests.post(&client, post, entries, &format!("{tag}-file")));
-        let file = file.transpose()?.map(|body| form.id(&body)).transpose()?;
+        let file = file.transpose()?.map(|body| form.file_id(&body)).transpose()?;
         let mut kept = Part {
             part: number,
             gateway: target.gateway.clone(),
