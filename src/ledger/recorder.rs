@@ -1,5 +1,6 @@
 //! Groups of changes committed to the ledger, and what becomes of calls that cannot be recorded.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -34,7 +35,35 @@ pub(super) struct Recorder {
     may_be_spilled: bool,
     /// Whether the user is still to be told that calls are recorded.
     is_new: bool,
-    notices: Vec<String>,
+    notices: Vec<Notice>,
+}
+
+/// What there is to tell the user.
+#[derive(Debug)]
+enum Notice {
+    Sentence(String),
+    /// So many calls could not be recorded, for one reason.
+    Calls {
+        why: String,
+        is_lost: bool,
+        count: usize,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sentence(sentence) => f.write_str(sentence),
+            Self::Calls { why, is_lost: true, count: 1 } => write!(f, "{why}: this call is not recorded"),
+            Self::Calls { why, is_lost: true, count } => write!(f, "{why}: {count} calls are not recorded"),
+            Self::Calls { why, is_lost: false, count: 1 } => {
+                write!(f, "{why}; this call will be recorded with the next")
+            }
+            Self::Calls { why, is_lost: false, count } => {
+                write!(f, "{why}; {count} calls will be recorded with the next")
+            }
+        }
+    }
 }
 
 impl Recorder {
@@ -84,7 +113,7 @@ impl Recorder {
 
     /// What there is to tell the user since the last time.
     pub(super) fn take_notices(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.notices)
+        std::mem::take(&mut self.notices).iter().map(ToString::to_string).collect()
     }
 
     /// Returns whether the rows were recorded. The results of the changes that were run are put into `results`, where the
@@ -183,20 +212,26 @@ impl Recorder {
         }
         self.may_be_spilled = true;
         let why = error.sentence();
-        let (these, are) = match rows.len() {
-            1 => ("this call".to_owned(), "is"),
-            count => (format!("{count} calls"), "are"),
+        let (why, is_lost) = match spill::append(&self.dir, rows) {
+            Ok(()) => (why, false),
+            Err(spill) => (format!("{why}, and {SPILL_NAME} cannot be written ({spill})"), true),
         };
-        self.note(match spill::append(&self.dir, rows) {
-            Ok(()) => format!("{why}; {these} will be recorded with the next"),
-            Err(spill) => format!("{why}, and {SPILL_NAME} cannot be written ({spill}): {these} {are} not recorded"),
+        let known = self.notices.iter_mut().find_map(|notice| match notice {
+            Notice::Calls { why: other, is_lost: was_lost, count } if (&*other, &*was_lost) == (&why, &is_lost) => {
+                Some(count)
+            }
+            _ => None,
         });
+        match known {
+            Some(count) => *count += rows.len(),
+            None => self.notices.push(Notice::Calls { why, is_lost, count: rows.len() }),
+        }
     }
 
     /// Keeps a sentence for the user; a second one that says the same adds nothing.
-    fn note(&mut self, notice: String) {
-        if !self.notices.contains(&notice) {
-            self.notices.push(notice);
+    fn note(&mut self, sentence: String) {
+        if !self.notices.iter().any(|notice| matches!(notice, Notice::Sentence(known) if *known == sentence)) {
+            self.notices.push(Notice::Sentence(sentence));
         }
     }
 }

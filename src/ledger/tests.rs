@@ -282,6 +282,13 @@ fn where_nothing_can_be_written_that_is_said() {
     fs::write(&file, "").expect("written");
     let said = super::record(&file, &[row(&id(1), true)]);
     assert!(said[0].ends_with("this call is not recorded"), "{said:?}");
+    let mut recorder = Recorder::new(&file);
+    for rows in [&[row(&id(1), true)][..], &[row(&id(2), true), row(&id(3), true)]] {
+        assert!(!recorder.commit(Vec::new(), rows, &|_| Instant::now()));
+    }
+    let said = recorder.take_notices();
+    assert!(matches!(&said[..], [said] if said.ends_with(": 3 calls are not recorded")), "all are counted: {said:?}");
+    assert!(recorder.take_notices().is_empty());
 }
 
 #[test]
