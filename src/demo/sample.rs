@@ -1,5 +1,7 @@
 //! A value that follows a JSON Schema, made from the schema alone: the arguments and answers of the demo models.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
 /// The depth below which only required properties are filled in, so that a schema that contains itself ends.
@@ -9,27 +11,36 @@ const DEEPEST: usize = 32;
 /// The most items of a list and characters of a text, even if the schema demands more, so that memory is bounded.
 const LONGEST: u64 = 1000;
 
+/// The most bytes that all values have together, or a little more: lists in lists, and objects in objects, multiply.
+const LARGEST: usize = 1 << 20;
+/// The bytes of a value without its letters.
+const SMALLEST: usize = 16;
+
 /// A value that follows the schema. Patterns and conditions of the schema are not regarded.
 pub(super) fn of(schema: &Value) -> Value {
-    Sampler { root: schema }.value(schema, "text", 0)
+    Sampler { root: schema, left: Cell::new(LARGEST) }.value(schema, "text", 0)
 }
 
 struct Sampler<'a> {
     root: &'a Value,
+    /// How many bytes the values may still have.
+    left: Cell<usize>,
 }
 
 impl Sampler<'_> {
     /// A value for this part of the schema. `name` is the name of the property, which serves as its text.
     fn value(&self, schema: &Value, name: &str, depth: usize) -> Value {
-        if depth > DEEPEST {
+        if depth > DEEPEST || self.left.get() == 0 {
             return Value::Null;
         }
+        self.take(SMALLEST + name.len());
         if let Some(target) = schema["$ref"].as_str().and_then(|path| path.strip_prefix('#')) {
             let target = self.root.pointer(target).unwrap_or(&Value::Null);
             return self.value(target, name, depth + 1);
         }
         for given in [&schema["const"], &schema["default"], &schema["enum"][0], &schema["examples"][0]] {
             if !given.is_null() {
+                self.take(given.to_string().len());
                 return given.clone();
             }
         }
@@ -46,7 +57,11 @@ impl Sampler<'_> {
             Some("number") => Value::from(lowest(schema)),
             Some("boolean") => Value::Bool(true),
             Some("null") => Value::Null,
-            Some("string") => Value::from(text(schema, name)),
+            Some("string") => {
+                let text = text(schema, name);
+                self.take(text.len());
+                Value::from(text)
+            }
             _ if schema["properties"].is_object() => self.object(schema, depth),
             _ => Value::from(name),
         }
@@ -70,7 +85,12 @@ impl Sampler<'_> {
         let most = schema["maxItems"].as_u64().unwrap_or(u64::MAX);
         let usual = if depth < SHALLOW { 1 } else { 0 };
         let count = least.max(usual).min(most).min(LONGEST);
-        (0..count).map(|_| self.value(&schema["items"], name, depth + 1)).collect()
+        let items = (0..count).take_while(|_| self.left.get() > 0);
+        items.map(|_| self.value(&schema["items"], name, depth + 1)).collect()
+    }
+
+    fn take(&self, bytes: usize) {
+        self.left.set(self.left.get().saturating_sub(bytes));
     }
 }
 
@@ -141,5 +161,23 @@ mod tests {
         let endless = json!({"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]});
         assert!(of(&endless)["next"].is_object());
         assert_eq!(of(&json!({"$ref": "#"})), Value::Null);
+    }
+
+    #[test]
+    fn what_multiplies_comes_to_an_end() {
+        let nested = |of: &dyn Fn(Value) -> Value| (0..8).fold(json!({"type": "string"}), |inner, _| of(inner));
+        let lists = nested(&|items| json!({"type": "array", "minItems": 1000, "items": items}));
+        let itself = json!({
+            "type": "object", "required": ["a", "b"],
+            "properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}}
+        });
+        let given = json!({"type": "array", "minItems": 1000, "items": {"default": "x".repeat(100_000)}});
+        let long = json!({"type": "array", "minItems": 1000, "items": {"type": "array", "minItems": 1000, "items": {
+            "type": "string", "minLength": 1000
+        }}});
+        for schema in [lists, itself, given, long] {
+            let length = of(&schema).to_string().len();
+            assert!((1000..4 * LARGEST).contains(&length), "{length}");
+        }
     }
 }

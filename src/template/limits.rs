@@ -145,6 +145,12 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
                 arguments.iter().try_for_each(|list| list.try_iter().map(drop))?;
             }
             let made = filter.call(state, &arguments)?;
+            // What is not larger than the values takes as much memory as they once more.
+            if size == 0 && !GIVES_AN_ITEM.contains(&name) {
+                // A list may have room for twice its items.
+                let of_list = || made.len().unwrap_or(0).saturating_mul(2 * size_of::<Value>());
+                left.take_memory(made.as_str().map_or_else(of_list, str::len))?;
+            }
             // A text is counted above, and what is in a list may be more than what was in the values.
             if !MAKES_NO_MORE.contains(&name) && made.as_object().is_some() {
                 let size = left.look_at(&makes, &made)?;
@@ -218,6 +224,9 @@ enum Work {
 /// The filters that leave items out or order them, so that what they make is no larger than their value.
 const MAKES_NO_MORE: [&str; 10] =
     ["dictsort", "last", "list", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "unique"];
+
+/// The filters whose result is one of the items that they are given.
+const GIVES_AN_ITEM: [&str; 3] = ["last", "max", "min"];
 
 /// The filters that make a list of new texts.
 const SPLITS: [&str; 2] = ["lines", "split"];

@@ -572,3 +572,27 @@ fn what_the_engine_panics_over_is_an_error_of_the_template() {
     assert!(fault.is_err_and(|error| error.to_string().contains("templates cannot do this")));
     assert!(!is_guarded());
 }
+
+#[test]
+fn what_filters_make_of_their_values_counts_also_where_it_is_no_larger() {
+    let kept = |value: &str, used: &str, times: usize| {
+        let sets: String = (0..times).map(|n| format!("{{% set s{n} = {used} %}}")).collect();
+        render(&format!("{{% set v = {value} %}}{sets}{{{{ s1|length }}}}"), &values(&[]))
+            .map_err(|error| error.to_string())
+    };
+    for (value, used) in [
+        ("'ab ' * 3000000", "v|trim"),
+        ("'ab ' * 3000000", "v|reverse"),
+        ("range(100000)|list", "v|sort"),
+        ("range(100000)|list", "v|select"),
+        ("range(100000)|list", "v|rejectattr('x')"),
+    ] {
+        let error = kept(value, used, 110).expect_err(used);
+        assert!(
+            error.contains("make more than 256 MiB together") || error.contains("take too long"),
+            "{used}: {error}"
+        );
+        assert!(kept(value, used, 3).is_ok(), "{used}");
+    }
+    assert!(kept("['ab ' * 3000000]", "v|last", 110).is_ok(), "it is the same text");
+}
