@@ -161,6 +161,26 @@ fn a_connection_that_went_stale_is_no_failure_and_no_attempt() {
 
 // H35
 #[test]
+fn what_a_gateway_may_have_worked_on_before_it_closed_the_connection_counts() {
+    let gateway = Gateway::by(|request| match (&*request.model(), request.on_connection) {
+        ("busy", _) => soon(429),
+        (_, 0) => hello(),
+        _ => Reply::silence().gate().close(),
+    });
+    let home = Home::with(&gateway);
+    let running = home.llm(BUSY_THEN_FREE).arg("hi").start();
+    gateway.await_gated(1);
+    // As long as this call takes.
+    let silent = Gateway::always(Reply::silence().hold());
+    Home::with(&silent).llm(["ask", "--timeout", "300ms", "--retries", "0", "hi"]).output().exits(7);
+    gateway.release();
+    let record = running.finish().exits(7).json();
+    assert_eq!(record["attempts"][1]["maybe_billed"], true, "{record}");
+    assert_eq!(gateway.requests().len(), 2);
+}
+
+// H35
+#[test]
 fn what_broke_after_it_had_begun_is_not_sent_again_unasked() {
     let begun = Reply::raw("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 99\r\n\r\n").close();
     let gateway = Gateway::by(move |request| if request.model() == "busy" { soon(429) } else { begun.clone() });

@@ -22,10 +22,11 @@ pub mod web;
 mod words;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use secrecy::SecretString;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::adapter::{Api, wants_several};
@@ -45,6 +46,9 @@ pub use content::Content;
 pub use documents::{Fetched, check_document};
 pub use request_headers::{redacted as redacted_headers, replace_key};
 pub(crate) use streamed::REPEATED_KEY;
+
+/// A connection that is closed later than this after a request was sent on it was not closed because it was idle.
+const LATEST_CLOSE: Duration = Duration::from_millis(250);
 
 /// Whether the config of this gateway has headers that look as if they held a secret.
 pub fn has_secret_headers(gateway: &config::Gateway) -> bool {
@@ -196,11 +200,13 @@ impl Client {
         let (passed, is_served) = (call.passed(), call.body.is_some());
         let reading = Reading { client: self, adapter, deadlines, passed, is_served, wants_one };
         let again = request.try_clone();
+        let began = Instant::now();
         let (mut sent, mut connected) = self.connects.watch(timeout_at(deadlines.first, request.send())).await;
         // A server may close an idle connection at the moment in which it is used again. The request is then sent once
-        // more, and the attempt goes on.
+        // more, and the attempt goes on. One that closes it later may have worked on the request.
         if let (Ok(Err(error)), None, Some(again)) = (&sent, &connected, again)
             && transport::is_lost(error)
+            && began.elapsed() < LATEST_CLOSE
         {
             (sent, connected) = self.connects.watch(timeout_at(deadlines.first, again.send())).await;
         }

@@ -60,6 +60,20 @@ pub fn refusal(body: &[u8]) -> Option<Failure> {
     Some(body).filter(|_| may_refuse).map(|body| decode(200, body)).filter(|failure| failure.kind == FailureKind::Auth)
 }
 
+/// Whether an event of a stream without anything of an answer is an error that has no field of this name: `{"object":"error"}` of
+/// vLLM, FastChat's `error_code`, MiniMax's `base_resp`.
+pub fn is_unnamed_error(body: &[u8]) -> bool {
+    let Some(fields) = fields(body) else { return false };
+    let is_code = |value: &Value| match value {
+        Value::Number(code) => code.as_f64() != Some(0.0),
+        Value::String(code) => !matches!(&**code, "" | "0"),
+        _ => false,
+    };
+    fields.get("object").is_some_and(|object| object == "error")
+        || fields.get("error_code").is_some_and(is_code)
+        || fields.get("base_resp").is_some_and(|answer| is_code(&answer["status_code"]))
+}
+
 /// Whether a body is nothing but a short text: no page, and no JSON but a text.
 fn is_sentence(body: &[u8]) -> bool {
     let body = body.strip_prefix(sse::BOM).unwrap_or(body).trim_ascii();

@@ -67,7 +67,10 @@ impl Said {
         }
         let metadata = &error["metadata"];
         let mut said = Self {
-            message: several(&body["errors"]).or_else(|| message(error)).or_else(|| message(body)),
+            message: several(&body["errors"])
+                .or_else(|| message(error))
+                .or_else(|| message(body))
+                .or_else(|| text(&body["text"]).filter(|_| !body["error_code"].is_null())),
             code: word(&error["details"]["error_code"])
                 .or_else(|| reason(&error["details"]))
                 .or_else(|| word(&error["code"]))

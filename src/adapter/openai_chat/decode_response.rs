@@ -131,7 +131,10 @@ pub(super) struct ChatDecoder {
 impl Decoder for ChatDecoder {
     fn decode(&mut self, frame: &sse::Frame<'_>, events: &mut Vec<StreamEvent>) -> Result<Flow, DecodeError> {
         let chunk: Chunk<'_> = frame.json("a chunk of a chat completion")?;
-        let is_error = frame.is_error() || chunk.error.is_some_and(says_something);
+        let is_bare = chunk.choices.is_empty() && chunk.usage.is_none() && chunk.x_groq.is_none();
+        let is_error = frame.is_error()
+            || chunk.error.is_some_and(says_something)
+            || is_bare && error_body::is_unnamed_error(frame.data.as_bytes());
         self.start.take(&chunk.id, &chunk.model, events);
         let mut surcharge = usage::of_tier(&chunk.service_tier);
         let mut failed = None;

