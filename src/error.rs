@@ -93,6 +93,11 @@ impl Error {
         }
     }
 
+    /// As [`Error::shortage`], of an error of a program that could not be started: there may be no process to be had as well.
+    pub fn no_process(message: &str, error: &io::Error) -> Option<Self> {
+        lack(error).is_some().then(|| Self::system(message, error))
+    }
+
     /// Whether the error means that this process, or all processes together, have too many open files, or too little memory.
     pub fn is_shortage(error: &io::Error) -> bool {
         matches!(lack(error), Some(Lack::Files | Lack::Memory))

@@ -56,6 +56,19 @@ pub(crate) fn is_ours(file: &Metadata) -> bool {
     }
 }
 
+/// Whether the file belongs to a user who is neither this one nor root; systems without owners say no.
+fn is_foreign(file: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        !is_ours(file) && std::os::unix::fs::MetadataExt::uid(file) != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        false
+    }
+}
+
 /// Who besides this user and root may change a file, or what is in a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exposure {
@@ -106,7 +119,6 @@ pub(crate) fn exposure(path: &Path, metadata: &Metadata) -> Option<Exposure> {
         const WRITABLE_BY_GROUP: u32 = 0o020;
         const WRITABLE_BY_ALL: u32 = 0o002;
         let own_group = metadata.gid() == rustix::process::getegid().as_raw();
-        let is_foreign = |metadata: &Metadata| !is_ours(metadata) && metadata.uid() != 0;
         // Who owns a link decides what is at the path.
         let is_foreign_link = || fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink() && is_foreign(&link));
         match () {
@@ -171,15 +183,19 @@ pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, Exposure)> {
     }
     let of_file = exposure(path, &file);
     of_file.map(|why| (path.to_owned(), why)).or_else(|| {
-        holders(path).into_iter().find_map(|directory| {
-            let metadata = fs::metadata(&directory).ok().filter(|metadata| !keeps_files(metadata))?;
-            let why = exposure(&directory, &metadata)?;
-            Some((directory, why))
+        holders(path).into_iter().find_map(|holder| {
+            // Who owns a link decides where it leads, also where nobody else can replace it.
+            if let Some(link) = fs::symlink_metadata(&holder).ok().filter(Metadata::is_symlink) {
+                return is_foreign(&link).then_some((holder, Exposure::Owner));
+            }
+            let metadata = fs::metadata(&holder).ok().filter(|metadata| !keeps_files(metadata))?;
+            let why = exposure(&holder, &metadata)?;
+            Some((holder, why))
         })
     })
 }
 
-/// The directories that decide which file this is: that of the file, and that of each link on the way to it.
+/// What decides which file this is: its directory, and each link on the way to it with the directory of that.
 fn holders(path: &Path) -> Vec<PathBuf> {
     let mut holders = Vec::new();
     let Ok(mut path) = std::path::absolute(path) else { return holders };
@@ -187,7 +203,7 @@ fn holders(path: &Path) -> Vec<PathBuf> {
         let link = path.ancestors().filter_map(|part| Some((part, fs::read_link(part).ok()?))).last();
         let Some((link, target)) = link else { break };
         let Some(directory) = link.parent() else { break };
-        holders.push(directory.to_owned());
+        holders.extend([link.to_owned(), directory.to_owned()]);
         let rest = path.strip_prefix(link).map(Path::to_owned).unwrap_or_default();
         let target = directory.join(target);
         path = if rest.as_os_str().is_empty() { target } else { target.join(rest) };

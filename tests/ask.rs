@@ -192,3 +192,18 @@ fn the_demo_takes_prompts_of_any_length() {
     let prompt = format!("Summarize: Short. {}", "long ".repeat(600_000));
     Home::new().llm(["ask", "-g", "demo"]).stdin(prompt).output().exits(0).prints("Short.\n");
 }
+
+#[test]
+fn a_response_may_have_hundreds_of_headers_and_one_that_has_too_many_may_be_billed() {
+    let body = r#"{"choices":[{"message":{"content":"Hello."},"finish_reason":"stop"}]}"#;
+    for (count, code) in [(300, 0), (2_000, 1)] {
+        let headers: String = (0..count).map(|n| format!("llm_provider-x-{n}: a\r\n")).collect();
+        let length = body.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n");
+        let gateway = Gateway::always(Reply::raw(format!("{head}{body}")));
+        let outcome = Home::with(&gateway).llm(["ask", "--retries", "0", "-o", "json", "hi"]).output();
+        outcome.exits(code);
+        assert_eq!(outcome.json()["attempts"][0]["maybe_billed"], code == 1, "{outcome}");
+    }
+}

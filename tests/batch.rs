@@ -1098,6 +1098,21 @@ fn a_pipe_in_the_place_of_an_output_stops_no_command() {
 }
 
 #[test]
+fn a_fallback_that_is_refused_stops_no_batch_whose_model_failed_over_one_row() {
+    let gateway = Gateway::by(|request| match request.prompt().contains("bad") {
+        true => Reply::error(400, "this prompt is not accepted"),
+        false => Reply::stream(&["ok"]),
+    });
+    let home = Home::with(&gateway).config("[allow]\nLLM_API_KEY = [\"cheap\"]\n");
+    home.file("rows.txt", "one\nbad\nthree\nfour\n");
+    let run = ["batch", "rows.txt", "{{ line }}", "-m", "cheap", "--fallback", "strong", "--out", "o.jsonl"];
+    let outcome = home.llm(run).args(["--concurrency", "1"]).output();
+    outcome.says("strong");
+    let lines = std::fs::read_to_string(home.path().join("o.jsonl")).expect("lines");
+    assert_eq!((lines.lines().count(), outcome.code().is_some_and(|code| code > 0)), (4, true), "{outcome}");
+}
+
+#[test]
 fn a_fallback_that_is_not_tried_is_told_once_for_all_rows() {
     let gateway = Gateway::always(Reply::sse().role().text("cut").finish("length").done());
     let home = Home::with(&gateway);

@@ -911,6 +911,44 @@ fn a_wait_for_answers_bears_failures_that_may_pass() {
 }
 
 #[test]
+fn results_that_break_off_are_fetched_again() {
+    let rest = r#"{"custom_id":"row-2","error":null,"response":{"status_code":200,"body":{"model":"test-model","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"two"}}]}}}"#;
+    let whole = format!("{PARTIAL}{rest}\n");
+    for (length, counts) in [
+        (PARTIAL.len(), json!({"total": 3, "completed": 3, "failed": 0})),
+        (PARTIAL.len() + 20, json!({"total": 3, "completed": 3, "failed": 0})),
+        (PARTIAL.len() + 20, Value::Null),
+    ] {
+        let come = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let has_come = std::sync::Arc::clone(&come);
+        let (whole, counts) = (whole.clone(), counts.clone());
+        let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+            ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+            ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+            ("GET", "/v1/batches/batch-1") => {
+                let standing =
+                    json!({"id": "batch-1", "status": "completed", "output_file_id": "all", "request_counts": counts});
+                Reply::json(200, &standing)
+            }
+            ("GET", _) => {
+                let until = if has_come.load(SeqCst) { whole.len() } else { length };
+                Reply::with_body(200, "application/jsonl", &format!("\u{feff}{}", &whole[..until]))
+            }
+            _ => Reply::error(404, "nothing here"),
+        });
+        let home = Home::with(&gateway);
+        home.file("rows.jsonl", rows(3));
+        home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+        let outcome = home.llm(["batch", "collect"]).output();
+        outcome.says("the batch is kept: collect it again later");
+        assert_eq!((outcome.code(), numbers(&lines(&home))), (Some(1), vec![1, 3]), "{outcome}");
+        come.store(true, SeqCst);
+        home.llm(["batch", "collect"]).output().exits(0);
+        assert_eq!(numbers(&lines(&home)).len(), 3);
+    }
+}
+
+#[test]
 fn results_that_have_not_come_yet_are_not_taken_for_none() {
     for (file, content) in [(json!("part"), ""), (json!("part"), "<html>log in</html>"), (Value::Null, "")] {
         let come = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));

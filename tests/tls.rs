@@ -190,6 +190,9 @@ fn a_machine_without_certificates_is_told_what_to_install() {
         .says("ca-certificates")
         .says("SSL_CERT_FILE names /nonexistent: is it there")
         .never_says("trying again");
+    let home = Home::new().env("LLM_API_KEY", KEY).env("SSL_CERT_FILE", "");
+    let outcome = ask_from(home, &format!("https://localhost:{port}/v1"), "");
+    outcome.exits(7).says("hint: SSL_CERT_FILE is set to nothing, which is taken for a name: `unset SSL_CERT_FILE`");
 }
 
 // H04

@@ -21,7 +21,7 @@ pub(super) fn bounded(count: usize) -> Result<(), Failure> {
     if count <= MOST {
         return Ok(());
     }
-    Err(Failure::new(FailureKind::Truncated, format!("the answer has more than {MOST} tool calls")))
+    Err(Failure::new(FailureKind::Truncated, format!("the answer has more than {MOST} tool calls")).maybe_billed())
 }
 
 /// One entry of `tool_calls`: a whole call or a piece of one.

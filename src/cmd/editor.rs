@@ -23,11 +23,16 @@ pub(super) fn open(env: &Env, path: &Path) -> Result<(), Error> {
 struct Failed {
     program: String,
     cause: String,
+    /// What it failed for where the system could not start it.
+    shortage: Option<Error>,
 }
 
 impl Failed {
     /// `file` is what the user has written, where that is still there.
     fn error(self, file: Option<&Path>) -> Error {
+        if let Some(shortage) = self.shortage {
+            return shortage;
+        }
         let file = file.map(|path| format!("; the file is {}", path.display())).unwrap_or_default();
         Error::Config {
             message: format!("the editor `{}` failed", self.program),
@@ -44,7 +49,7 @@ fn run(env: &Env, path: &Path) -> Result<(), Failed> {
     let program = words.next().unwrap_or("vi");
     let mut process = without_keys(program, &Settings::key_variables_of(env));
     process.args(words).arg(path);
-    let fails = |cause: String| Failed { program: program.to_owned(), cause };
+    let fails = |cause: String, shortage| Failed { program: program.to_owned(), cause, shortage };
     // Where stdin is a pipe with a part of the prompt, the editor reads from the terminal.
     #[cfg(unix)]
     if !std::io::IsTerminal::is_terminal(&std::io::stdin())
@@ -52,8 +57,11 @@ fn run(env: &Env, path: &Path) -> Result<(), Failed> {
     {
         process.stdin(terminal);
     }
-    let status = process.status().map_err(|error| fails(error.to_string()))?;
-    if status.success() { Ok(()) } else { Err(fails(status.to_string())) }
+    let status = process.status().map_err(|error| {
+        let shortage = Error::no_process(&format!("the editor `{program}` cannot be started"), &error);
+        fails(error.to_string(), shortage)
+    })?;
+    if status.success() { Ok(()) } else { Err(fails(status.to_string(), None)) }
 }
 
 /// The text as the user leaves it in the editor. It is in a file that only this user can read, and that is removed

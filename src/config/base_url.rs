@@ -1,6 +1,7 @@
 //! The address of a gateway, checked once.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use url::{Host, Url};
 
@@ -58,12 +59,7 @@ impl BaseUrl {
 
     /// Whether the gateway is on this machine.
     pub fn is_loopback(&self) -> bool {
-        match self.0.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+        is_this_machine(&self.0)
     }
 
     pub fn is_https(&self) -> bool {
@@ -130,6 +126,27 @@ pub(super) fn endpoint(url: &str) -> Option<(&str, Api)> {
     Some((base, Api::Gemini))
 }
 
+/// Whether the address is that of this machine. One of no machine in particular, as servers print it (`0.0.0.0`), leads here, too.
+pub fn is_this_machine(url: &Url) -> bool {
+    is_of(url, |ip| {
+        let ip = ip.to_canonical();
+        ip.is_loopback() || ip.is_unspecified()
+    })
+}
+
+/// Whether the address has a name of this machine, or one of these numbers.
+pub fn is_of(url: &Url, numbers: impl Fn(IpAddr) -> bool) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(ip)) => numbers(ip.into()),
+        Some(Host::Ipv6(ip)) => numbers(ip.into()),
+        None => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +159,11 @@ mod tests {
             ("http://localhost:4000/v1", false, true),
             ("http://127.9.9.9:1", false, true),
             ("http://[::1]:8080", false, true),
+            ("http://0.0.0.0:4000", false, true),
+            ("http://[::]:4000", false, true),
+            ("http://[::ffff:127.0.0.1]:4000", false, true),
+            ("http://localhost.:4000", false, true),
+            ("http://10.0.0.1:4000", false, false),
             ("http://llm.corp.example/v1", false, false),
             ("http://llm.corp.example/v1", true, true),
             ("http://localhost.evil.example/", false, false),

@@ -51,6 +51,11 @@ impl Env {
         self.dir(name).or_else(usual).filter(|path| path.is_absolute())
     }
 
+    /// Whether the variable is set, and empty. Libraries that read it may take that for a value.
+    pub fn is_empty(&self, name: &str) -> bool {
+        self.vars.get(name).is_some_and(|value| value.is_empty())
+    }
+
     fn set(&self, name: &str) -> Option<&OsStr> {
         self.vars.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }

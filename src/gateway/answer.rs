@@ -151,7 +151,7 @@ impl Reading<'_> {
             Ok(Ok(true)) => Ok(body),
             Ok(Ok(false)) => {
                 let message = format!("the answer is larger than {} MiB", largest >> 20);
-                Err(Failure::new(FailureKind::Protocol, message))
+                Err(Failure::new(FailureKind::Protocol, message).maybe_billed())
             }
             Ok(Err(error)) => Err(transport::failure(error, self.client)),
             Err(_) => Err(self.deadlines.exceeded(false)),

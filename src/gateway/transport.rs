@@ -11,20 +11,26 @@ use url::Url;
 
 use super::connect::Connects;
 use super::names::Names;
-use super::{Client, proxy, web};
+use super::{Client, proxy};
 use crate::certificates::{self, LARGEST_FILE};
-use crate::config;
+use crate::config::{self, is_this_machine};
 use crate::error::{Failure, FailureKind};
 use crate::input;
 
 /// The time for which an idle connection is kept. Servers close theirs later, and without a word.
 const IDLE: Duration = Duration::from_secs(4);
 
+/// The most headers of a response. Proxies repeat those of the vendor under names of their own.
+const MOST_HEADERS: usize = 512;
+
 /// What all clients have in common.
 pub(super) fn builder() -> reqwest::ClientBuilder {
     // This fails only where another thread has installed the same provider before.
     let _ = rustls::crypto::CryptoProvider::install_default(rustls::crypto::ring::default_provider());
-    reqwest::Client::builder().user_agent(concat!("llm/", env!("CARGO_PKG_VERSION"))).dns_resolver(Names)
+    reqwest::Client::builder()
+        .user_agent(concat!("llm/", env!("CARGO_PKG_VERSION")))
+        .dns_resolver(Names)
+        .http1_max_headers(MOST_HEADERS)
 }
 
 /// A client for one gateway. Certificates are read only where TLS is used, and requests to this machine never go
@@ -68,7 +74,12 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, Failure> {
 
 /// The failure of a client that could not be built, mostly because no authority is found.
 fn no_tls(error: &reqwest::Error, env: &config::Env) -> Failure {
-    let advice = match ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().find_map(|name| Some((name, env.get(name)?))) {
+    const NAMES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+    let empty = NAMES.into_iter().find(|name| env.is_empty(name));
+    let advice = match NAMES.into_iter().find_map(|name| Some((name, env.get(name)?))) {
+        None if let Some(name) = empty => {
+            format!("{name} is set to nothing, which is taken for a name: `unset {name}`")
+        }
         Some((name, path)) => format!(
             "{name} names {path}: is it there, and does it hold certificates as PEM? Without it, those of the system are used \
              (package ca-certificates)"
@@ -121,7 +132,7 @@ fn check_directory(directory: &Path) -> Result<(), Failure> {
 /// As for [`client`].
 pub(super) fn plain_client(url: &Url, limit: Duration, env: &config::Env) -> Result<reqwest::Client, Failure> {
     let builder = builder().redirect(Policy::none()).timeout(limit);
-    let (builder, proxy) = match web::is_here(url) {
+    let (builder, proxy) = match is_this_machine(url) {
         true => (builder.no_proxy(), None),
         false => (proxy::set(builder, &[url.scheme()], env)?, proxy::before_address(url.as_str(), env)?),
     };
@@ -138,7 +149,8 @@ pub(super) fn plain_client(url: &Url, limit: Duration, env: &config::Env) -> Res
 /// connection, it had received the request; hyper says that in its message alone.
 pub(super) fn is_lost(error: &reqwest::Error) -> bool {
     let ended = error.is_request() && !error.is_timeout() && !error.is_connect();
-    ended && !chain(error).contains("stream error received")
+    let cause = chain(error);
+    ended && !cause.contains("stream error received") && !is_not_http(&cause)
 }
 
 /// The failure that an error of the HTTP client means.
@@ -152,7 +164,10 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     } else if error.is_connect() {
         Failure::new(FailureKind::Network, format!("cannot connect to {origin}"))
     } else if is_not_http(&cause) {
-        Failure::new(FailureKind::Protocol, format!("what answers at {origin} does not speak HTTP as it should"))
+        let message = format!("what answers at {origin} does not speak HTTP as it should");
+        let failure = Failure::new(FailureKind::Protocol, message);
+        // Behind such a head there may be an answer.
+        if has_version(&cause) { failure.maybe_billed() } else { failure }
     } else {
         Failure::new(FailureKind::Network, format!("the connection to {origin} broke")).maybe_billed()
     };
@@ -280,6 +295,11 @@ fn certificate_advice(cause: &str, whose: &str) -> Option<String> {
 /// Whether the head of a response could not be read, or was too long; hyper says that in its message alone.
 fn is_not_http(cause: &str) -> bool {
     cause.ends_with(" parsed") || cause.ends_with("message head is too large")
+}
+
+/// Whether the head of such a response began as one of HTTP does.
+fn has_version(cause: &str) -> bool {
+    !cause.ends_with("version parsed")
 }
 
 /// The causes of an error, outermost first, without the one that only says that a request failed.

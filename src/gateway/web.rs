@@ -11,7 +11,7 @@ use url::{Host, Url};
 
 use super::names::addresses;
 use super::{body, proxy, transport};
-use crate::config::Env;
+use crate::config::{Env, is_of, is_this_machine};
 use crate::error::{Failure, FailureKind};
 use crate::words;
 
@@ -65,7 +65,7 @@ pub async fn page(address: &Url, env: &Env, limit: Option<Duration>) -> Result<P
     let redirects = Policy::custom(move |attempt| redirect(attempt, &of_redirects));
     transport::check_authorities(env)?;
     let http = transport::builder().redirect(redirects).dns_resolver(reach);
-    let http = if is_here(address) { http.no_proxy() } else { proxy::set(http, schemes(address), env)? };
+    let http = if is_this_machine(address) { http.no_proxy() } else { proxy::set(http, schemes(address), env)? };
     let fetch = async {
         let http = http.build().map_err(|error| wrong(FailureKind::Network, transport::chain(&error)))?;
         let sent = http
@@ -137,7 +137,7 @@ fn patience(limit: Option<Duration>) -> (Duration, &'static str) {
 
 /// The proxy that the environment puts before an address to which the one that was asked for leads, if it does.
 fn proxy_before(url: &Url, asked: &Url, env: &Env) -> Option<proxy::Before> {
-    if is_here(asked) {
+    if is_this_machine(asked) {
         return None;
     }
     proxy::before_address(&url.origin().ascii_serialization(), env).ok().flatten()
@@ -246,30 +246,9 @@ impl Resolve for Reach {
     }
 }
 
-/// Whether the address is of this machine, which no proxy is asked for.
-pub(super) fn is_here(url: &Url) -> bool {
-    is_of(url, |ip| {
-        let ip = ip.to_canonical();
-        ip.is_loopback() || ip.is_unspecified()
-    })
-}
-
 /// Whether the address is of this machine or of its own network, where pages may be that nobody else should read.
 fn is_own(url: &Url) -> bool {
     is_of(url, is_own_ip)
-}
-
-/// Whether the address has a name of this machine, or one of these numbers.
-fn is_of(url: &Url, numbers: impl Fn(IpAddr) -> bool) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        Some(Host::Ipv4(ip)) => numbers(ip.into()),
-        Some(Host::Ipv6(ip)) => numbers(ip.into()),
-        None => false,
-    }
 }
 
 fn is_own_ip(ip: IpAddr) -> bool {
@@ -321,13 +300,13 @@ mod tests {
     fn only_what_is_on_this_machine_is_asked_without_a_proxy() {
         for own in ["10.9.8.7", "172.16.0.1", "192.168.1.5", "100.64.0.1", "169.254.1.1", "[fd00::5]", "[fe80::1]"] {
             let address = url(&format!("https://{own}/x.txt"));
-            assert!(is_own(&address) && !is_here(&address), "{own}");
+            assert!(is_own(&address) && !is_this_machine(&address), "{own}");
         }
         for here in
             ["127.0.0.1", "127.9.9.9", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "localhost", "x.localhost."]
         {
             let address = url(&format!("https://{here}/x.txt"));
-            assert!(is_own(&address) && is_here(&address), "{here}");
+            assert!(is_own(&address) && is_this_machine(&address), "{here}");
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) fn run(argv: &[String], scrub: &[String], limit: Duration) -> Result<
     let (variables, input, max_output, stop) = (&[][..], &[][..], MAX_OUTPUT_BYTES, &Stop::default());
     let ended = Program { argv, scrub, variables, input, limit, max_output, stop }.run();
     let output = ended.map_err(|why| match why {
-        Unfinished::CannotRun(error) => Error::shortage(&format!("key_command `{program}` cannot be run"), &error)
+        Unfinished::CannotRun(error) => Error::no_process(&format!("key_command `{program}` cannot be run"), &error)
             .unwrap_or_else(|| fail("cannot be run", Some(error.to_string()))),
         Unfinished::TooMuch => fail("printed far more than a key", None),
         Unfinished::Late | Unfinished::Stopped => fail(&format!("gave no key within {} s", limit.as_secs_f64()), None),

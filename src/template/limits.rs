@@ -340,7 +340,8 @@ pub(super) fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
         let names = named.try_iter().into_iter().flatten();
         names.filter_map(|name| named.get_item(&name).ok()).collect::<Vec<_>>()
     });
-    let count = || others.iter().cloned().chain(named).filter_map(|value| value.as_usize()).max().unwrap_or(0);
+    let attributes = || named.clone().filter_map(|value| Some(value.as_str()?.split(',').count())).max().unwrap_or(0);
+    let count = || others.iter().cloned().chain(named.clone()).filter_map(|value| value.as_usize()).max().unwrap_or(0);
     let pieces = |pieces: usize| pieces.saturating_mul(size_of::<Value>());
     let items = || pieces(value.len().unwrap_or(0));
     match filter {
@@ -355,6 +356,8 @@ pub(super) fn size_of_result(filter: &str, arguments: &[Value]) -> usize {
         }
         "batch" | "slice" => items().saturating_add(pieces(count())),
         "list" => items(),
+        // The keys of all items are kept, one for each attribute.
+        "sort" if attributes() > 0 => items().saturating_mul(attributes()),
         // Each character of a text becomes an item.
         "groupby" | "map" | "reject" | "rejectattr" | "select" | "selectattr" | "sort" | "unique" | "zip"
             if value.as_str().is_some() =>

@@ -595,4 +595,7 @@ fn what_filters_make_of_their_values_counts_also_where_it_is_no_larger() {
         assert!(kept(value, used, 3).is_ok(), "{used}");
     }
     assert!(kept("['ab ' * 3000000]", "v|last", 110).is_ok(), "it is the same text");
+    let error = kept("[{'a': 1}] * 100000", "v|sort(attribute='a,' * 3000)", 1).expect_err("a key for each attribute");
+    assert!(error.contains("larger than 16 MiB"), "{error}");
+    assert!(kept("[{'a': 1}] * 1000", "v|sort(attribute='a,b')", 2).is_ok());
 }

@@ -353,8 +353,8 @@ fn an_answer_with_tool_calls_without_end_is_stopped() {
         let (_, flow, out) = stream(&text);
         let failure = flow.expect_err("too many");
         assert_eq!(
-            (failure.kind, &*failure.message),
-            (FailureKind::Truncated, "the answer has more than 1024 tool calls")
+            (failure.kind, &*failure.message, failure.maybe_billed),
+            (FailureKind::Truncated, "the answer has more than 1024 tool calls", true)
         );
         let is_start = |decoded: &&Decoded| matches!(decoded, Decoded::Event(StreamEvent::ToolCallStart { .. }));
         assert_eq!(out.iter().filter(is_start).count(), most);

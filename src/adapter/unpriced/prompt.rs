@@ -158,7 +158,9 @@ fn is_unpriced(name: &str, value: &Tree<'_>, part: &Tree<'_>, is_counted: bool) 
         "imageurl" => {
             let is_kind = matches!(kind, Some("image_url" | "input_image"));
             let url = value.text().or_else(|| value.get(&["url"]).and_then(Tree::text));
-            !(is_counted && is_kind && url.is_some_and(|url| picture_by_url(url) != Some(false)))
+            // LiteLLM's field for what the address does not tell.
+            let is_picture_type = text(value, &["format"]).is_none_or(|media_type| is_picture(&media_type));
+            !(is_counted && is_kind && is_picture_type && url.is_some_and(|url| picture_by_url(url) != Some(false)))
         }
         "source" if !value.fields().is_empty() => {
             let media_type = text(value, &["media_type"]);

@@ -212,6 +212,11 @@ fn a_picture_is_nothing_else_and_is_where_pictures_are_counted() {
         [(Api::OpenaiChat, chat), (Api::OpenaiResponses, responses), (Api::Anthropic, message)]
             .map(|(api, body)| found_in(api, &body.to_string()).is_none())
     };
+    for (format, is_counted) in [("image/png", true), ("video/mp4", false), ("application/pdf", false)] {
+        let picture = json!({"type": "image_url", "image_url": {"url": "gs://x/a", "format": format}});
+        let body = json!({"messages": [{"role": "user", "content": [picture]}]}).to_string();
+        assert_eq!(found_in(Api::OpenaiChat, &body).is_none(), is_counted, "{format}");
+    }
     for picture in [
         "https://x/a.png",
         "https://x/a",

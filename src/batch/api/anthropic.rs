@@ -73,8 +73,8 @@ impl BatchApi for Anthropic {
         // The address of the results is not followed: the key belongs to the gateway.
         let results = if is_over { vec![Results::At(format!("messages/batches/{id}/results"))] } else { Vec::new() };
         let done = sum(false).zip(sum(true));
-        let has_results = done.is_some_and(|(done, _)| done > 0);
-        Ok(Standing { word, is_over, done, has_results, results, failure: None })
+        let answered = done.map_or(0, |(done, _)| done);
+        Ok(Standing { word, is_over, done, answered, results, failure: None })
     }
 
     fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {

@@ -83,9 +83,9 @@ impl BatchApi for Gemini {
         });
         let failure = batch["error"]["message"].as_str();
         let failure = failure.filter(|_| lines.is_none()).map(|why| Failure::new(FailureKind::InvalidRequest, why));
-        let has_results = done.is_some_and(|(done, _)| done > 0);
+        let answered = done.map_or(0, |(done, _)| done);
         let results = lines.into_iter().collect();
-        Ok(Standing { word: word.to_owned(), is_over: end, done, has_results, results, failure })
+        Ok(Standing { word: word.to_owned(), is_over: end, done, answered, results, failure })
     }
 
     fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {

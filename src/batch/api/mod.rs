@@ -18,6 +18,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 pub use self::split::{Gathered, Gathering};
+use crate::adapter::sse::BOM;
 use crate::adapter::{Api, WireRequest};
 use crate::error::{Failure, FailureKind};
 
@@ -66,8 +67,8 @@ pub struct Standing {
     pub is_over: bool,
     /// How many requests have been answered or have failed, and of how many, as far as it says.
     pub done: Option<(u64, u64)>,
-    /// Whether there must be a result of some request, as far as it says.
-    pub has_results: bool,
+    /// How many requests have a result, as far as it says; 0 where it does not.
+    pub answered: u64,
     /// Where the results are.
     pub results: Vec<Results>,
     /// Why the batch as a whole has failed, or has no results.
@@ -189,7 +190,7 @@ fn unwrapped(answer: &Value) -> &Value {
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body)
+    serde_json::from_slice(body.strip_prefix(BOM).unwrap_or(body))
         .map_err(|error| malformed("the gateway's answer is not JSON").with_cause(error.to_string()))
 }
 

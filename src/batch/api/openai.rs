@@ -123,8 +123,8 @@ impl BatchApi for OpenAi {
             is_strange.then(|| malformed("the gateway named a file of results that cannot stand in a path"))
         });
         // Not every gateway has a file of the requests that failed.
-        let has_results = count("completed").is_some_and(|completed| completed > 0);
-        Ok(Standing { word: word.to_owned(), is_over, done, has_results, results, failure })
+        let answered = count("completed").unwrap_or(0);
+        Ok(Standing { word: word.to_owned(), is_over, done, answered, results, failure })
     }
 
     fn result(&self, line: &[u8]) -> Result<(String, Fate), Failure> {

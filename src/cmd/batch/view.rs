@@ -21,7 +21,7 @@ use crate::cmd::{Context, process};
 use crate::error::{Error, FailureKind};
 use crate::ledger::LedgerWriter;
 use crate::ledger::jobs::{self, JobProgress, JobState};
-use crate::record::{Record, Status};
+use crate::record::{Attempt, Record, Status};
 use crate::report::batch::{self as report, BatchProgress, Standing, Summary};
 use crate::report::term::{Output, Text};
 use crate::run::{Notices, Outcome, Reporter};
@@ -220,11 +220,16 @@ impl BatchView<'_> {
         // Answers that were given are all taken.
         let never_worked =
             !self.is_recorded_first && self.tally.models.get(place).is_none_or(|(_, tally)| tally.ok == 0);
-        let stops = match failure.kind {
-            FailureKind::Refused | FailureKind::NoKey | FailureKind::Auth | FailureKind::Credits => true,
-            FailureKind::NotFound => never_worked,
-            _ => false,
-        };
+        // What its fallbacks are refused for stops nothing where the model itself has failed over this row alone.
+        let first = record.attempts.first().map(Attempt::target);
+        let last_of_first = record.attempts.iter().rev().find(|attempt| Some(attempt.target()) == first);
+        let own = last_of_first.and_then(|attempt| attempt.error.as_ref()).unwrap_or(failure);
+        let stops = own.kind == failure.kind
+            && match failure.kind {
+                FailureKind::Refused | FailureKind::NoKey | FailureKind::Auth | FailureKind::Credits => true,
+                FailureKind::NotFound => never_worked,
+                _ => false,
+            };
         if stops {
             self.control.stop(StopReason::Call(record.model.clone(), failure.clone()));
         }

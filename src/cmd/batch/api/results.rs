@@ -65,6 +65,8 @@ struct LeftOut {
     foreign: u64,
     /// They are longer than [`LONGEST_RESULT`].
     long: u64,
+    /// Whether the last one has no end, and is no result.
+    is_cut: bool,
 }
 
 impl ApiResults {
@@ -125,8 +127,7 @@ impl ApiResults {
         let is_new = |(row, place): &&(u64, usize)| done.state(*row, *place) == State::Open;
         let fresh = self.index.keys().filter(is_new).count() as u64;
         // What came before a document of results broke off is not in work.
-        let has_come = |part: &Part| self.index.values().filter(|found| found.part == part.part).count() as u64;
-        let in_work: u64 = outstanding.map(|part| part.count.saturating_sub(has_come(part))).sum();
+        let in_work: u64 = outstanding.map(|part| part.count.saturating_sub(self.come(part))).sum();
         let known = lines + fresh + in_work;
         // Earlier versions counted only what they had collected. What was given up has a call of its own, which tells that it is missing.
         let missing = total.saturating_sub(known).saturating_sub(self.given_up.len() as u64);
@@ -140,7 +141,7 @@ impl ApiResults {
 
     /// Says which requests have no result, and which lines were left out.
     pub(super) fn tell_faults(&self, context: &Context) {
-        let LeftOut { foreign, long } = self.left_out;
+        let LeftOut { foreign, long, .. } = self.left_out;
         if long > 0 {
             let results = count(long, "result is", "results are");
             context.urgent(&format!("{results} longer than {} MiB and left out", LONGEST_RESULT >> 20));
@@ -168,7 +169,7 @@ impl ApiResults {
     ) -> Result<(), Error> {
         let Some(place) = plan.place(&part.model) else { return Ok(()) };
         let form = api::of(client.config().api_of(&part.model));
-        let mut skipped = 0;
+        let mut left_out = LeftOut::default();
         self.clients.insert(part.gateway.clone(), Arc::clone(client));
         for results in &standing.results {
             let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -183,24 +184,35 @@ impl ApiResults {
             };
             lines.flush().map_err(temporary_file)?;
             drop(lines);
-            let left_out = self.index_from(form, place, part).map_err(temporary_file)?;
+            let found = self.index_from(form, place, part).map_err(temporary_file)?;
             fetched?;
-            self.left_out.foreign += left_out.foreign;
-            self.left_out.long += left_out.long;
-            skipped += left_out.long;
+            left_out.foreign += found.foreign;
+            left_out.long += found.long;
+            left_out.is_cut |= found.is_cut;
         }
-        let has_any = skipped > 0 || self.index.values().any(|found| found.part == part.part);
-        match standing.done {
-            // Its results are not where they should be, for now.
-            Some((done, total)) if standing.has_results && done >= total && !has_any && standing.failure.is_none() => {
-                let message =
-                    format!("the gateway says that it came to {done} of {total} requests, and no result has come");
-                Err(Failure::new(FailureKind::Protocol, message)
-                    .with_advice("the batch is kept: collect it again later, or give it up with --give-up")
-                    .into())
+        let come = left_out.foreign + left_out.long + self.come(part);
+        self.left_out.foreign += left_out.foreign;
+        self.left_out.long += left_out.long;
+        let message = match standing.done {
+            // They are not where they should be, for now.
+            Some((done, total)) if standing.answered > come && done >= total && standing.failure.is_none() => {
+                let results = match come {
+                    0 => "no result has come".to_owned(),
+                    1 => "one result has come".to_owned(),
+                    come => format!("{come} results have come"),
+                };
+                format!("the gateway says that it came to {done} of {total} requests, and {results}")
             }
-            _ => Ok(()),
-        }
+            _ if left_out.is_cut => "the results broke off in the midst of a line".to_owned(),
+            _ => return Ok(()),
+        };
+        let advice = "the batch is kept: collect it again later, or give it up with --give-up";
+        Err(Failure::new(FailureKind::Protocol, message).with_advice(advice).into())
+    }
+
+    /// How many results of a part have come.
+    fn come(&self, part: &Part) -> u64 {
+        self.index.values().filter(|found| found.part == part.part).count() as u64
     }
 
     /// Notes where each result is from the end of those that are known. A line that is no result of this part is left out: its
@@ -223,7 +235,9 @@ impl ApiResults {
                     self.index.insert((row, place), found);
                 }
                 None if length > LONGEST_RESULT => left_out.long += 1,
-                None => left_out.foreign += u64::from(!line.trim_ascii().is_empty()),
+                None if line.trim_ascii().is_empty() => {}
+                None if line.ends_with(b"\n") => left_out.foreign += 1,
+                None => left_out.is_cut = true,
             }
             self.length += length;
         }

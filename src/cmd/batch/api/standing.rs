@@ -24,7 +24,7 @@ pub(super) fn standing(requests: &Requests, client: &Client, part: &Part) -> Res
             word: "not handed over".into(),
             is_over: false,
             done: None,
-            has_results: false,
+            answered: 0,
             results: Vec::new(),
             failure: None,
         });
