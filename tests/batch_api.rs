@@ -932,7 +932,7 @@ fn results_that_break_off_are_fetched_again() {
             }
             ("GET", _) => {
                 let until = if has_come.load(SeqCst) { whole.len() } else { length };
-                Reply::with_body(200, "application/jsonl", &format!("\u{feff}{}", &whole[..until]))
+                Reply::with_body(200, "application/jsonl", format!("\u{feff}{}", &whole[..until]))
             }
             _ => Reply::error(404, "nothing here"),
         });

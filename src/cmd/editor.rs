@@ -1,6 +1,6 @@
 //! The user's editor, in which files and texts are changed.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::child::without_keys;
@@ -23,14 +23,15 @@ pub(super) fn open(env: &Env, path: &Path) -> Result<(), Error> {
 struct Failed {
     program: String,
     cause: String,
-    /// What it failed for where the system could not start it.
-    shortage: Option<Error>,
+    /// Why the system could not start it, if it could not.
+    refused: Option<io::Error>,
 }
 
 impl Failed {
     /// `file` is what the user has written, where that is still there.
     fn error(self, file: Option<&Path>) -> Error {
-        if let Some(shortage) = self.shortage {
+        let message = format!("the editor `{}` cannot be started", self.program);
+        if let Some(shortage) = self.refused.as_ref().and_then(|error| Error::no_process(&message, error)) {
             return shortage;
         }
         let file = file.map(|path| format!("; the file is {}", path.display())).unwrap_or_default();
@@ -49,7 +50,7 @@ fn run(env: &Env, path: &Path) -> Result<(), Failed> {
     let program = words.next().unwrap_or("vi");
     let mut process = without_keys(program, &Settings::key_variables_of(env));
     process.args(words).arg(path);
-    let fails = |cause: String, shortage| Failed { program: program.to_owned(), cause, shortage };
+    let fails = |cause: String, refused| Failed { program: program.to_owned(), cause, refused };
     // Where stdin is a pipe with a part of the prompt, the editor reads from the terminal.
     #[cfg(unix)]
     if !std::io::IsTerminal::is_terminal(&std::io::stdin())
@@ -57,10 +58,7 @@ fn run(env: &Env, path: &Path) -> Result<(), Failed> {
     {
         process.stdin(terminal);
     }
-    let status = process.status().map_err(|error| {
-        let shortage = Error::no_process(&format!("the editor `{program}` cannot be started"), &error);
-        fails(error.to_string(), shortage)
-    })?;
+    let status = process.status().map_err(|error| fails(error.to_string(), Some(error)))?;
     if status.success() { Ok(()) } else { Err(fails(status.to_string(), None)) }
 }
 
