@@ -237,7 +237,7 @@ impl Preparation<'_> {
         let answers = self.answers(options, &gateways);
         let uncached = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
         let needed: BTreeSet<&str> = uncached.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
-        let clients = self.clients(needed.iter().map(|name| &gateways[*name]), chosen_key, UsedKeys::new());
+        let clients = self.clients(needed.iter().map(|name| &gateways[*name]), chosen_key, UsedKeys::new())?;
         let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
         let is_limited = has_limit || !self.settings.budgets.is_empty() || !self.settings.allow.is_empty();
         let is_whole = gateways.keys().all(|name| needed.contains(&**name));
@@ -263,7 +263,7 @@ impl Preparation<'_> {
         gateways.keys().for_each(|name| self.tell_all_refused_findings(name));
         let answers = self.answers(&PrepareOptions::default(), &gateways);
         let used = before.map(|before| before.used_keys.clone()).unwrap_or_default();
-        let clients = self.clients(gateways.values(), None, used);
+        let clients = self.clients(gateways.values(), None, used)?;
         Ok(self.assemble(Parts { gateways, demo, clients, answers, store, is_limited: true }, before))
     }
 
@@ -339,19 +339,25 @@ impl Preparation<'_> {
     }
 
     /// The clients of these gateways. Keys are read while clients are built. Keys that were used before are masked as well.
+    ///
+    /// # Errors
+    /// The system lacks what it takes to look for a key: that is no fault of the gateway's.
     fn clients<'g>(
         &self,
         gateways: impl Iterator<Item = &'g Gateway>,
         chosen_key: Option<&str>,
         mut used: UsedKeys,
-    ) -> Clients {
+    ) -> Result<Clients, Error> {
         let pending: Vec<(&Gateway, Pending)> =
             self.lookup(|lookup| gateways.map(|gateway| (gateway, lookup.start(gateway, chosen_key))).collect());
         let mut clients = Gateways::default();
         let mut key_names = BTreeMap::new();
         for (gateway, pending) in pending {
             let client = Client::new(gateway.clone(), &self.settings.env);
-            let key = self.wait_for(pending);
+            let key = match self.wait_for(pending) {
+                Err(shortage @ Error::System { .. }) => return Err(shortage),
+                key => key,
+            };
             if let Ok(Some(found)) = &key {
                 key_names.insert(gateway.name.clone(), key_name(gateway, chosen_key, &found.source));
             }
@@ -366,7 +372,7 @@ impl Preparation<'_> {
             }
             before.drain(..before.len().saturating_sub(MOST_USED_KEYS));
         }
-        Clients { gateways: clients, key_names, used }
+        Ok(Clients { gateways: clients, key_names, used })
     }
 
     /// The key of a gateway, from the usual sources in their order.
