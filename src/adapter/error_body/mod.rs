@@ -61,16 +61,19 @@ pub fn refusal(body: &[u8]) -> Option<Failure> {
 }
 
 /// Whether an event of a stream without anything of an answer is an error that has no field of this name: `{"object":"error"}` of
-/// vLLM, FastChat's `error_code`, MiniMax's `base_resp`.
+/// vLLM, FastChat's `error_code`, MiniMax's `base_resp`, Alibaba's `code` beside a message.
 pub fn is_unnamed_error(body: &[u8]) -> bool {
     let Some(fields) = fields(body) else { return false };
     let is_code = |value: &Value| match value {
-        Value::Number(code) => code.as_f64() != Some(0.0),
-        Value::String(code) => !matches!(&**code, "" | "0"),
+        Value::Number(code) => !matches!(code.as_u64(), Some(0 | 200..=299)),
+        Value::String(code) => !matches!(&**code, "" | "0" | "200"),
         _ => false,
     };
+    let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    let is_told = |name: &str| fields.get(name).is_some_and(is_text);
     fields.get("object").is_some_and(|object| object == "error")
         || fields.get("error_code").is_some_and(is_code)
+        || fields.get("code").is_some_and(is_code) && is_told("message")
         || fields.get("base_resp").is_some_and(|answer| is_code(&answer["status_code"]))
 }
 

@@ -270,6 +270,7 @@ fn an_error_without_that_name_after_a_part_of_the_answer_cuts_it() {
     for (error, said) in [
         (r#"{"text":"**NETWORK ERROR**","error_code":50002}"#, "**NETWORK ERROR**"),
         (r#"{"object":"error","message":"Service unavailable.","code":500}"#, "Service unavailable."),
+        (r#"{"code":"InternalError","message":"try later","request_id":"x"}"#, "try later"),
         (
             r#"{"id":"x","choices":null,"base_resp":{"status_code":1027,"status_msg":"output new_sensitive"}}"#,
             "output new",
@@ -283,6 +284,8 @@ fn an_error_without_that_name_after_a_part_of_the_answer_cuts_it() {
         r#"{"choices":[],"base_resp":{"status_code":0,"status_msg":""}}"#,
         r#"{"object":"chat.completion.chunk","choices":[],"error_code":0}"#,
         r#"{"type":"ping"}"#,
+        r#"{"code":200,"message":"success"}"#,
+        r#"{"code":"x","message":null}"#,
         r#"{"choices":[{"delta":{"content":"b"}}],"base_resp":{"status_code":1,"status_msg":"b"}}"#,
     ] {
         let (_, result, _) = stream(&[TEXT, "data: ", harmless, "\n\n", FINISH, DONE].concat());
