@@ -145,8 +145,8 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
                 arguments.iter().try_for_each(|list| list.try_iter().map(drop))?;
             }
             let made = filter.call(state, &arguments)?;
-            // What is not larger than the values takes as much memory as they once more.
-            if size == 0 && !GIVES_AN_ITEM.contains(&name) {
+            // What is not larger than the values takes as much memory as they once more. The keys of a sorted list are no part of it.
+            if (size == 0 || name == "sort") && !GIVES_AN_ITEM.contains(&name) {
                 // A list may have room for twice its items.
                 let of_list = || made.len().unwrap_or(0).saturating_mul(2 * size_of::<Value>());
                 left.take_memory(made.as_str().map_or_else(of_list, str::len))?;
