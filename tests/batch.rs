@@ -1113,6 +1113,37 @@ fn a_fallback_that_is_refused_stops_no_batch_whose_model_failed_over_one_row() {
 }
 
 #[test]
+fn a_batch_stops_where_the_model_itself_would_fail_for_every_row_whatever_its_fallback_is_refused_for() {
+    for (status, said, asked) in [(402, "no credits", 1), (404, "no such model", 1)] {
+        let gateway = Gateway::by(move |_| Reply::error(status, said));
+        let home = Home::with(&gateway).config("[allow]\nLLM_API_KEY = [\"cheap\"]\n");
+        home.file("rows.txt", "one\ntwo\nthree\nfour\n");
+        let run = ["batch", "rows.txt", "{{ line }}", "-m", "cheap", "--fallback", "strong", "--out", "o.jsonl"];
+        let outcome = home.llm(run).args(["--concurrency", "1"]).output();
+        outcome.says("to go on: ").says(said);
+        assert_eq!(gateway.requests().len(), asked, "{outcome}");
+    }
+}
+
+#[test]
+fn a_row_whose_further_try_does_not_fit_the_limit_is_asked_when_the_batch_goes_on() {
+    let gateway = Gateway::by(|request| match request.index {
+        0 => Reply::silence().close(),
+        _ => Reply::sse().role().text("ok").finish("stop").usage(1, 10).done(),
+    });
+    let price = "[price.\"*\"]\ninput = 0\noutput = 100000\n";
+    let home = Home::with(&gateway).config(price);
+    home.file("rows.txt", "one\ntwo\n");
+    let run = ["batch", "rows.txt", "{{ line }}", "--out", "o.jsonl", "--max-tokens", "10", "--concurrency", "1"];
+    let outcome = home.llm(run).args(["--max-cost", "1.5"]).output();
+    outcome.says("to go on: ");
+    assert_eq!(gateway.requests().len(), 1, "it may have cost $1, and so may another try: {outcome}");
+    home.llm(run).args(["--max-cost", "9", "--resume"]).output().exits(0);
+    let lines = std::fs::read_to_string(home.path().join("o.jsonl")).expect("lines");
+    assert_eq!(lines.matches("\"ok\"").count() / 2, 2, "{lines}");
+}
+
+#[test]
 fn a_fallback_that_is_not_tried_is_told_once_for_all_rows() {
     let gateway = Gateway::always(Reply::sse().role().text("cut").finish("length").done());
     let home = Home::with(&gateway);

@@ -129,6 +129,8 @@ pub struct Open {
     pub calls: usize,
     /// What of them other models gave than those that were asked first.
     pub fallbacks: Vec<FellBack>,
+    /// Whether another model was turned to for its answer.
+    pub has_fallen_back: bool,
 }
 
 /// The rows that are being asked, by slot.
@@ -273,7 +275,14 @@ impl<'a> BatchSchedule<'a> {
         let Planned { info, place, asked } = planned;
         let slot = self.slot(info.number, place);
         let calls = if asked.is_ok() { self.width } else { 1 };
-        let open = Open { info: Arc::clone(&info), place, records: BTreeMap::new(), calls, fallbacks: Vec::new() };
+        let open = Open {
+            info: Arc::clone(&info),
+            place,
+            records: BTreeMap::new(),
+            calls,
+            fallbacks: Vec::new(),
+            has_fallen_back: false,
+        };
         let asked = match asked {
             Ok(asked) => asked,
             Err(why) => {

@@ -148,7 +148,8 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
             // What is not larger than the values takes as much memory as they once more. The keys of a sorted list are no part of it.
             if (size == 0 || name == "sort") && !GIVES_AN_ITEM.contains(&name) {
                 // A list may have room for twice its items.
-                let of_list = || made.len().unwrap_or(0).saturating_mul(2 * size_of::<Value>());
+                let items = if MAKES_NO_MORE.contains(&name) { made.len().unwrap_or(0) } else { 0 };
+                let of_list = || items.saturating_mul(2 * size_of::<Value>());
                 left.take_memory(made.as_str().map_or_else(of_list, str::len))?;
             }
             // A text is counted above, and what is in a list may be more than what was in the values.

@@ -83,7 +83,8 @@ impl BatchApi for Gemini {
         });
         let failure = batch["error"]["message"].as_str();
         let failure = failure.filter(|_| lines.is_none()).map(|why| Failure::new(FailureKind::InvalidRequest, why));
-        let answered = done.map_or(0, |(done, _)| done);
+        // Whether those that failed have a result is not told.
+        let answered = count("successfulRequestCount").unwrap_or(0);
         let results = lines.into_iter().collect();
         Ok(Standing { word: word.to_owned(), is_over: end, done, answered, results, failure })
     }

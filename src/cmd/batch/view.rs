@@ -14,11 +14,11 @@ use crate::batch::feed::RowInfo;
 use crate::batch::line::{Ended, FellBack};
 use crate::batch::rows::Position;
 use crate::batch::{Control, Open, OpenRows, OutputFile, StopReason, Tally};
-use crate::call::{Call, Role, RunEvent};
+use crate::call::{Call, Event, Role, RunEvent};
 use crate::cli::{OnError, Order, SummaryFormat};
 use crate::cmd::run::{Ending, View};
 use crate::cmd::{Context, process};
-use crate::error::{Error, FailureKind};
+use crate::error::{Error, Failure, FailureKind};
 use crate::ledger::LedgerWriter;
 use crate::ledger::jobs::{self, JobProgress, JobState};
 use crate::record::{Attempt, Record, Status};
@@ -105,6 +105,7 @@ impl ViewState {
 impl Reporter for BatchView<'_> {
     fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
         for event in events {
+            self.note_fallback(event);
             self.tell_step(&event.event);
         }
         if self.progress.is_due() {
@@ -141,6 +142,17 @@ impl Reporter for BatchView<'_> {
 }
 
 impl BatchView<'_> {
+    /// Notes that another model is turned to for the answer of a row.
+    fn note_fallback(&mut self, event: &RunEvent) {
+        let is_answer = self.judging.is_none() || event.call % self.width == 0;
+        if is_answer
+            && matches!(event.event, Event::Fallback { .. })
+            && let Some(row) = self.open.borrow_mut().get_mut(&(event.call / self.width))
+        {
+            row.has_fallen_back = true;
+        }
+    }
+
     /// Tells the ledger which run belongs to the job. The id of the run is known from its first record.
     fn note_run(&mut self, record: &Record) {
         if std::mem::replace(&mut self.state.has_run, true) {
@@ -156,14 +168,14 @@ impl BatchView<'_> {
     }
 
     fn row_ended(&mut self, row: Open) -> Result<(), Error> {
-        let Open { info, place, mut records, fallbacks, .. } = row;
+        let Open { info, place, mut records, fallbacks, has_fallen_back, .. } = row;
         let answer = match self.judging {
             // A row that cannot be used has its record in another place.
             Some(_) => records.remove(&0).or_else(|| Some(records.pop_last()?.1)),
             None => of_steps(std::mem::take(&mut records), &self.names[place], self.width),
         };
         let Some(record) = answer else { return Ok(()) };
-        if self.is_for_later(&record, place) {
+        if self.is_for_later(&record, place, has_fallen_back) {
             self.state.dropped += 1;
             return self.release_held();
         }
@@ -212,7 +224,7 @@ impl BatchView<'_> {
 
     /// Whether the row is to be asked when the batch goes on: the call was dropped, or it failed for a reason for which every
     /// further call would fail, and for which the batch stops.
-    fn is_for_later(&self, record: &Record, place: usize) -> bool {
+    fn is_for_later(&self, record: &Record, place: usize, has_fallen_back: bool) -> bool {
         if record.status == Status::Interrupted {
             return true;
         }
@@ -221,17 +233,14 @@ impl BatchView<'_> {
         let never_worked =
             !self.is_recorded_first && self.tally.models.get(place).is_none_or(|(_, tally)| tally.ok == 0);
         // What its fallbacks are refused for stops nothing where the model itself has failed over this row alone.
-        let first = record.attempts.first().map(Attempt::target);
-        let last_of_first = record.attempts.iter().rev().find(|attempt| Some(attempt.target()) == first);
-        let own = last_of_first.and_then(|attempt| attempt.error.as_ref()).unwrap_or(failure);
-        let stops = own.kind == failure.kind
-            && match failure.kind {
-                FailureKind::Refused | FailureKind::NoKey | FailureKind::Auth | FailureKind::Credits => true,
-                FailureKind::NotFound => never_worked,
-                _ => false,
-            };
+        let own = if has_fallen_back { own_failure(record).unwrap_or(failure) } else { failure };
+        let stops = match own.kind {
+            FailureKind::Refused | FailureKind::NoKey | FailureKind::Auth | FailureKind::Credits => true,
+            FailureKind::NotFound => never_worked,
+            _ => false,
+        };
         if stops {
-            self.control.stop(StopReason::Call(record.model.clone(), failure.clone()));
+            self.control.stop(StopReason::Call(record.model.clone(), own.clone()));
         }
         stops
     }
@@ -317,6 +326,13 @@ impl BatchView<'_> {
             self.context.notice(&format!("the lines are in the order in which calls ended: {error}"));
         }
     }
+}
+
+/// Why the model that was asked first did not give the answer, if it was asked and did not; else the failure of the call.
+fn own_failure(record: &Record) -> Option<&Failure> {
+    let first = record.attempts.first().map(Attempt::target);
+    let last = record.attempts.iter().rev().find(|attempt| Some(attempt.target()) == first);
+    last.and_then(|attempt| attempt.error.as_ref()).or(record.error.as_ref())
 }
 
 /// The summary in this format.

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::de::IgnoredAny;
+
 use super::clients::Requests;
 use super::{row_of, seal, temporary_file};
 use crate::adapter::{Adapter, DecodeError, stream, verdict};
@@ -203,7 +205,9 @@ impl ApiResults {
                 };
                 format!("the gateway says that it came to {done} of {total} requests, and {results}")
             }
-            _ if left_out.is_cut => "the results broke off in the midst of a line".to_owned(),
+            _ if left_out.is_cut && standing.failure.is_none() => {
+                "the results broke off in the midst of a line".to_owned()
+            }
             _ => return Ok(()),
         };
         let advice = "the batch is kept: collect it again later, or give it up with --give-up";
@@ -236,7 +240,7 @@ impl ApiResults {
                 }
                 None if length > LONGEST_RESULT => left_out.long += 1,
                 None if line.trim_ascii().is_empty() => {}
-                None if line.ends_with(b"\n") => left_out.foreign += 1,
+                None if line.ends_with(b"\n") || is_json(&line) => left_out.foreign += 1,
                 None => left_out.is_cut = true,
             }
             self.length += length;
@@ -258,6 +262,10 @@ impl ApiResults {
         file.seek(SeekFrom::Start(*offset)).and_then(|_| file.read_exact(&mut line)).ok()?;
         Some((line, gateway))
     }
+}
+
+fn is_json(line: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(line).is_ok()
 }
 
 fn changed(plan: &BatchPlan, message: String) -> Error {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{BatchView, render};
+use super::{BatchView, own_failure, render};
 use crate::batch::StopReason;
 use crate::batch::feed::RowInfo;
 use crate::call::Event;
@@ -67,9 +67,10 @@ impl BatchView<'_> {
             self.state.unreachable = 0;
             return;
         };
-        self.state.unreachable = if failure.kind == FailureKind::Network { self.state.unreachable + 1 } else { 0 };
+        let own = own_failure(record).unwrap_or(failure);
+        self.state.unreachable = if own.kind == FailureKind::Network { self.state.unreachable + 1 } else { 0 };
         if self.state.unreachable >= MOST_UNREACHABLE {
-            self.control.stop(StopReason::Call(record.model.clone(), failure.clone()));
+            self.control.stop(StopReason::Call(record.model.clone(), own.clone()));
         }
         // The message of a row that cannot be used has its line.
         let line = format!("line {}: ", info.line);
