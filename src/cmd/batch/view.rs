@@ -144,7 +144,7 @@ impl Reporter for BatchView<'_> {
 impl BatchView<'_> {
     /// Notes that another model is turned to for the answer of a row.
     fn note_fallback(&mut self, event: &RunEvent) {
-        let is_answer = self.judging.is_none() || event.call % self.width == 0;
+        let is_answer = self.judging.is_none() || event.call.is_multiple_of(self.width);
         if is_answer
             && matches!(event.event, Event::Fallback { .. })
             && let Some(row) = self.open.borrow_mut().get_mut(&(event.call / self.width))
