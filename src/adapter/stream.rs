@@ -369,8 +369,18 @@ impl Progress {
         }
         if self.malformed > 0 {
             let events = if self.malformed == 1 { "one event".into() } else { format!("{} events", self.malformed) };
-            let message = format!("{events} of the answer could not be read: some of it may be missing");
-            return Err(Failure::new(FailureKind::Truncated, message).maybe_billed());
+            // Where nothing else has come, another model may still be asked.
+            let (kind, message) = match self.has_begun() {
+                true => (
+                    FailureKind::Truncated,
+                    format!("{events} of the answer could not be read: some of it may be missing"),
+                ),
+                false => (
+                    FailureKind::Protocol,
+                    format!("{events} of the stream could not be read, and nothing else has come"),
+                ),
+            };
+            return Err(Failure::new(kind, message).maybe_billed());
         }
         let calls = match self.tool_calls {
             _ if self.arguments.values().any(Nesting::is_open) => Calls::Cut,

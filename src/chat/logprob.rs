@@ -24,9 +24,9 @@ pub struct Alternative {
 }
 
 impl TokenLogprob {
-    /// The bytes that it counts for where the size of an answer is bounded.
+    /// The bytes that it takes in memory, for which it counts where the size of an answer is bounded.
     pub fn size(&self) -> usize {
-        let size = |token: &str| token.len() + size_of::<f64>();
-        size(&self.token) + self.top.iter().map(|alternative| size(&alternative.token)).sum::<usize>()
+        let alternatives = self.top.iter().map(|alternative| size_of::<Alternative>() + alternative.token.len());
+        size_of::<Self>() + self.token.len() + alternatives.sum::<usize>()
     }
 }

@@ -265,6 +265,15 @@ fn a_stream_that_only_refuses_the_key_says_so_in_every_format() {
 }
 
 #[test]
+fn a_stream_of_which_nothing_can_be_read_is_no_part_of_an_answer() {
+    for (before, kind) in [("", FailureKind::Protocol), (TEXT, FailureKind::Truncated)] {
+        let (stream, ..) = stream(&[before, "data: upstream unavailable\n\ndata: [DONE]\n\n"].concat());
+        let failure = { stream }.end(&mut Vec::new()).expect_err("no answer");
+        assert_eq!((failure.kind, failure.maybe_billed), (kind, true), "{failure:?}");
+    }
+}
+
+#[test]
 fn an_error_without_that_name_after_a_part_of_the_answer_cuts_it() {
     const DONE: &str = "data: [DONE]\n\n";
     for (error, said) in [
@@ -330,8 +339,8 @@ fn nothing_is_read_after_the_terminal_event() {
 #[test]
 fn an_answer_without_bounds_is_stopped() {
     let long = "x".repeat(1 << 20);
-    // The number beside the token counts as well.
-    let token = &long[size_of::<f64>()..];
+    // What is beside the token counts as well.
+    let token = &long[size_of::<TokenLogprob>()..];
     for choice in [
         format!(r#"{{"delta":{{"content":"{long}"}}}}"#),
         format!(r#"{{"logprobs":{{"content":[{{"token":"{token}","logprob":0}}]}}}}"#),

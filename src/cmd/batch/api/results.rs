@@ -48,7 +48,7 @@ pub(in crate::cmd) struct ApiResults {
 }
 
 /// A result.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Found {
     /// Where it is in the file.
     offset: u64,
@@ -58,6 +58,8 @@ struct Found {
     part: u64,
     /// What tells whether the row is the one that was handed over.
     seal: Option<RowHash>,
+    /// Whether it is an answer. None is given up for a failure of the same request, wherever that stands.
+    is_answer: bool,
 }
 
 /// How many lines of the results were left out.
@@ -232,11 +234,15 @@ impl ApiResults {
             if length == 0 {
                 return Ok(left_out);
             }
-            match form.result(&line).ok().and_then(|(id, _)| row_of(&id, part)) {
-                Some((row, seal)) => {
+            let result = form.result(&line).ok().map(|(id, fate)| (id, matches!(fate, Fate::Answer(_))));
+            match result.and_then(|(id, is_answer)| Some((row_of(&id, part)?, is_answer))) {
+                Some(((row, seal), is_answer)) => {
                     let gateway = part.gateway.clone();
-                    let found = Found { offset: self.length, length, gateway, part: part.part, seal };
-                    self.index.insert((row, place), found);
+                    let found = Found { offset: self.length, length, gateway, part: part.part, seal, is_answer };
+                    let known = self.index.entry((row, place)).or_insert_with(|| found.clone());
+                    if is_answer || !known.is_answer {
+                        *known = found;
+                    }
                 }
                 None if length > LONGEST_RESULT => left_out.long += 1,
                 None if line.trim_ascii().is_empty() => {}
