@@ -56,6 +56,11 @@ pub(crate) fn is_ours(file: &Metadata) -> bool {
     }
 }
 
+/// The link that stands at this path, if one does.
+fn link_at(path: &Path) -> Option<Metadata> {
+    fs::symlink_metadata(path).ok().filter(Metadata::is_symlink)
+}
+
 /// Whether the file belongs to a user who is neither this one nor root; systems without owners say no.
 fn is_foreign(file: &Metadata) -> bool {
     #[cfg(unix)]
@@ -120,7 +125,7 @@ pub(crate) fn exposure(path: &Path, metadata: &Metadata) -> Option<Exposure> {
         const WRITABLE_BY_ALL: u32 = 0o002;
         let own_group = metadata.gid() == rustix::process::getegid().as_raw();
         // Who owns a link decides what is at the path.
-        let is_foreign_link = || fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink() && is_foreign(&link));
+        let is_foreign_link = || link_at(path).is_some_and(|link| is_foreign(&link));
         match () {
             () if is_foreign(metadata) || is_foreign_link() => Some(Exposure::Owner),
             () if metadata.mode() & WRITABLE_BY_ALL != 0 => Some(Exposure::Everyone),
@@ -185,7 +190,7 @@ pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, Exposure)> {
     of_file.map(|why| (path.to_owned(), why)).or_else(|| {
         holders(path).into_iter().find_map(|holder| {
             // Who owns a link decides where it leads, also where nobody else can replace it.
-            if let Some(link) = fs::symlink_metadata(&holder).ok().filter(Metadata::is_symlink) {
+            if let Some(link) = link_at(&holder) {
                 return is_foreign(&link).then_some((holder, Exposure::Owner));
             }
             let metadata = fs::metadata(&holder).ok().filter(|metadata| !keeps_files(metadata))?;

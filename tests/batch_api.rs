@@ -910,6 +910,22 @@ fn a_wait_for_answers_bears_failures_that_may_pass() {
     assert_eq!(numbers(&lines(&home)), [1, 3]);
 }
 
+/// A gateway with a batch that is over. Its standing and its results are others once `come` is set.
+fn over(
+    come: &std::sync::Arc<std::sync::atomic::AtomicBool>,
+    standing: impl Fn(bool) -> Value + Send + Sync + 'static,
+    results: impl Fn(bool) -> String + Send + Sync + 'static,
+) -> Gateway {
+    let has_come = std::sync::Arc::clone(come);
+    Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
+        ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
+        ("GET", "/v1/batches/batch-1") => Reply::json(200, &standing(has_come.load(SeqCst))),
+        ("GET", _) => Reply::with_body(200, "application/jsonl", results(has_come.load(SeqCst))),
+        _ => Reply::error(404, "nothing here"),
+    })
+}
+
 #[test]
 fn results_that_break_off_are_fetched_again() {
     let rest = r#"{"custom_id":"row-2","error":null,"response":{"status_code":200,"body":{"model":"test-model","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"two"}}]}}}"#;
@@ -920,22 +936,12 @@ fn results_that_break_off_are_fetched_again() {
         (PARTIAL.len() + 20, Value::Null),
     ] {
         let come = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let has_come = std::sync::Arc::clone(&come);
-        let (whole, counts) = (whole.clone(), counts.clone());
-        let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
-            ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
-            ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
-            ("GET", "/v1/batches/batch-1") => {
-                let standing =
-                    json!({"id": "batch-1", "status": "completed", "output_file_id": "all", "request_counts": counts});
-                Reply::json(200, &standing)
-            }
-            ("GET", _) => {
-                let until = if has_come.load(SeqCst) { whole.len() } else { length };
-                Reply::with_body(200, "application/jsonl", format!("\u{feff}{}", &whole[..until]))
-            }
-            _ => Reply::error(404, "nothing here"),
-        });
+        let whole = whole.clone();
+        let gateway = over(
+            &come,
+            move |_| json!({"id": "batch-1", "status": "completed", "output_file_id": "all", "request_counts": counts}),
+            move |has_come| format!("\u{feff}{}", &whole[..if has_come { whole.len() } else { length }]),
+        );
         let home = Home::with(&gateway);
         home.file("rows.jsonl", rows(3));
         home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
@@ -952,24 +958,15 @@ fn results_that_break_off_are_fetched_again() {
 fn results_that_have_not_come_yet_are_not_taken_for_none() {
     for (file, content) in [(json!("part"), ""), (json!("part"), "<html>log in</html>"), (Value::Null, "")] {
         let come = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let has_come = std::sync::Arc::clone(&come);
-        let gateway = Gateway::by(move |request| match (request.method.as_str(), request.path.as_str()) {
-            ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file-in"})),
-            ("POST", "/v1/batches") => Reply::json(200, &json!({"id": "batch-1", "status": "validating"})),
-            ("GET", "/v1/batches/batch-1") => {
-                let file = if has_come.load(SeqCst) { json!("part") } else { file.clone() };
+        let gateway = over(
+            &come,
+            move |has_come| {
+                let file = if has_come { json!("part") } else { file.clone() };
                 let counts = json!({"total": 2, "completed": 2, "failed": 0});
-                Reply::json(
-                    200,
-                    &json!({"id": "batch-1", "status": "completed", "output_file_id": file, "request_counts": counts}),
-                )
-            }
-            ("GET", _) => {
-                let content = if has_come.load(SeqCst) { PARTIAL } else { content };
-                Reply::with_body(200, "application/jsonl", content)
-            }
-            _ => Reply::error(404, "nothing here"),
-        });
+                json!({"id": "batch-1", "status": "completed", "output_file_id": file, "request_counts": counts})
+            },
+            move |has_come| if has_come { PARTIAL } else { content }.to_owned(),
+        );
         let home = Home::with(&gateway);
         home.file("rows.jsonl", rows(3));
         home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::ExitStatus;
 
 use crate::child::without_keys;
 use crate::config::{Env, Settings};
@@ -22,22 +23,25 @@ pub(super) fn open(env: &Env, path: &Path) -> Result<(), Error> {
 /// An editor that failed.
 struct Failed {
     program: String,
-    cause: String,
-    /// Why the system could not start it, if it could not.
-    refused: Option<io::Error>,
+    /// How it ended, or why the system could not start it.
+    ended: io::Result<ExitStatus>,
 }
 
 impl Failed {
     /// `file` is what the user has written, where that is still there.
     fn error(self, file: Option<&Path>) -> Error {
-        let message = format!("the editor `{}` cannot be started", self.program);
-        if let Some(shortage) = self.refused.as_ref().and_then(|error| Error::no_process(&message, error)) {
-            return shortage;
-        }
+        let Self { program, ended } = self;
+        let cause = match ended {
+            Ok(status) => status.to_string(),
+            Err(error) => match Error::no_process(&format!("the editor `{program}` cannot be started"), &error) {
+                Some(shortage) => return shortage,
+                None => error.to_string(),
+            },
+        };
         let file = file.map(|path| format!("; the file is {}", path.display())).unwrap_or_default();
         Error::Config {
-            message: format!("the editor `{}` failed", self.program),
-            cause: Some(self.cause),
+            message: format!("the editor `{program}` failed"),
+            cause: Some(cause),
             hint: Some(format!("VISUAL or EDITOR names another{file}")),
         }
     }
@@ -50,7 +54,6 @@ fn run(env: &Env, path: &Path) -> Result<(), Failed> {
     let program = words.next().unwrap_or("vi");
     let mut process = without_keys(program, &Settings::key_variables_of(env));
     process.args(words).arg(path);
-    let fails = |cause: String, refused| Failed { program: program.to_owned(), cause, refused };
     // Where stdin is a pipe with a part of the prompt, the editor reads from the terminal.
     #[cfg(unix)]
     if !std::io::IsTerminal::is_terminal(&std::io::stdin())
@@ -58,8 +61,10 @@ fn run(env: &Env, path: &Path) -> Result<(), Failed> {
     {
         process.stdin(terminal);
     }
-    let status = process.status().map_err(|error| fails(error.to_string(), Some(error)))?;
-    if status.success() { Ok(()) } else { Err(fails(status.to_string(), None)) }
+    match process.status() {
+        Ok(status) if status.success() => Ok(()),
+        ended => Err(Failed { program: program.to_owned(), ended }),
+    }
 }
 
 /// The text as the user leaves it in the editor. It is in a file that only this user can read, and that is removed

@@ -1,8 +1,9 @@
 //! Runs the calls of a command: prepares gateways, listens for signals, shows, records, and says how it ended.
 
 mod waits;
+mod watched;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -13,27 +14,22 @@ use super::batch::ApiResults;
 use super::shared::{SharedCalls, SharedRecords};
 use super::{Context, process};
 use crate::batch::{Control, StopReason};
-use crate::call::{Call, RunEvent, Target};
+use crate::call::{Call, Target};
 use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
-use crate::error::{Error, FailureKind};
+use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{LedgerWriter, Records, Turn};
 use crate::policy::budget::{BudgetStore, SqliteBudgets};
-use crate::record::{Record, Status};
-use crate::report::error::{hints, notice};
+use crate::report::error::hints;
 use crate::report::format::count;
-use crate::report::term::{self, Output, WriteLimit, say};
-use crate::report::trace;
+use crate::report::term::{self, say};
 use crate::run::{Calls, Notices, Outcome, PrepareOptions, PreparedGateways, Recording, Reporter, RunSpec, Schedule};
 use waits::Waits;
+use watched::{Ends, Watched, named};
 
 /// After a signal, what is not written yet is given this long to be written. With it a run ends within 300 ms.
 pub(super) const LIMIT_AFTER_SIGNAL: Duration = Duration::from_millis(50);
-
-/// The same after a call has run into its time limit: a reader that is only slow may get all in this time. After a signal for which
-/// calls were finished, a reader may take nothing for so long.
-const SLOW_READER: Duration = Duration::from_secs(1);
 
 /// The database that servers share is waited for so long when the run is over. Its calls are in a file by then.
 pub(super) const SHARE_LIMIT: Duration = Duration::from_secs(2);
@@ -336,122 +332,6 @@ impl Drop for KeptInPanic {
         if let Some(ledger) = self.0.take().filter(|_| thread::panicking()) {
             // What there would be to tell is less than what the bug has told.
             drop(ledger.close());
-        }
-    }
-}
-
-/// A gateway, and the kind and the status of a failure there.
-type FailureAt = (String, &'static str, Option<u16>);
-
-/// Hands everything on to the view. Prints a line for each request and response before, if the user asked for it, and
-/// notes whether a call has run into its time limit, and whether one has a whole answer.
-struct Watched<'a> {
-    view: &'a mut dyn View,
-    stderr: Option<Output>,
-    ends: Ends,
-    /// What the user can do about the failures, once for all of a kind at a gateway; `None` where that is not said at the end.
-    hints: Option<BTreeMap<FailureAt, String>>,
-    /// What counts the costs of calls that were handed over.
-    handed_over: Option<&'a PreparedGateways>,
-}
-
-/// How the calls of a run have ended, as far as it matters to a reader of the output.
-#[derive(Default)]
-struct Ends {
-    has_timed_out: bool,
-    has_whole: bool,
-}
-
-impl Ends {
-    fn add(&mut self, record: &Record) {
-        self.has_timed_out |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::Timeout);
-        self.has_whole |= record.status == Status::Ok;
-    }
-
-    /// How long is waited for a reader that does not read, after the run `is_stopped` by a signal, or `is_drained` after one. An
-    /// answer that is whole waits for its reader, whatever became of others.
-    fn write_limit(&self, is_stopped: bool, is_drained: bool) -> Option<WriteLimit> {
-        match () {
-            () if is_stopped => Some(WriteLimit::Whole(LIMIT_AFTER_SIGNAL)),
-            () if is_drained => Some(WriteLimit::Pause(SLOW_READER)),
-            () if self.has_timed_out && !self.has_whole => Some(WriteLimit::Whole(SLOW_READER)),
-            () => None,
-        }
-    }
-}
-
-/// The hints for all failures. Where several gateways ask for something, each is named.
-fn named(hints: BTreeMap<FailureAt, String>) -> Vec<String> {
-    const ANY: &str = "the gateway ";
-    let asking = hints.iter().filter(|(_, hint)| hint.starts_with(ANY)).map(|((gateway, ..), _)| gateway);
-    let several = asking.collect::<BTreeSet<_>>().len() > 1;
-    let name = |((gateway, ..), hint): (FailureAt, String)| match hint.strip_prefix(ANY) {
-        Some(rest) if several => format!("{gateway} {rest}"),
-        _ => hint,
-    };
-    let mut all: Vec<String> = Vec::new();
-    for hint in hints.into_iter().map(name) {
-        if !all.contains(&hint) {
-            all.push(hint);
-        }
-    }
-    all
-}
-
-impl Reporter for Watched<'_> {
-    fn events(&mut self, events: &[RunEvent]) -> Result<(), Error> {
-        if let Some(stderr) = &self.stderr {
-            for line in events.iter().filter_map(trace::line) {
-                say(notice(&line, stderr));
-            }
-        }
-        self.view.events(events)
-    }
-
-    fn ended(&mut self, call: &Call, record: Record) -> Result<(), Error> {
-        self.ends.add(&record);
-        if let (Some(hints), Some(failure)) = (&mut self.hints, &record.error)
-            && let Some(hint) = failure.hint()
-        {
-            hints.entry((record.gateway.clone(), failure.kind.as_str(), failure.status)).or_insert(hint);
-        }
-        if let Some(prepared) = self.handed_over {
-            prepared.count(call, &record);
-        }
-        failpoint::reach("ended");
-        self.view.ended(call, record)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_several_gateways_ask_for_names_them_and_is_said_once() {
-        let hints = |all: &[(&str, u16, &str)]| {
-            let hint = |(gateway, status, hint): &(&str, u16, &str)| {
-                (((*gateway).to_owned(), "rate_limited", Some(*status)), (*hint).to_owned())
-            };
-            named(all.iter().map(hint).collect())
-        };
-        const LATER: &str = "the gateway asks to come back in 2 h";
-        assert_eq!(
-            hints(&[("a", 429, LATER), ("b", 429, LATER)]),
-            ["a asks to come back in 2 h", "b asks to come back in 2 h"]
-        );
-        assert_eq!(hints(&[("a", 429, LATER), ("a", 503, LATER), ("b", 401, "set a key")]), [LATER, "set a key"]);
-        assert_eq!(hints(&[("a", 401, "set a key"), ("b", 401, "set a key")]), ["set a key"]);
-    }
-
-    #[test]
-    fn a_whole_answer_waits_for_its_reader_whatever_became_of_others() {
-        for (has_timed_out, has_whole, is_waited) in
-            [(false, false, true), (false, true, true), (true, true, true), (true, false, false)]
-        {
-            let ends = Ends { has_timed_out, has_whole };
-            assert_eq!(ends.write_limit(false, false).is_none(), is_waited, "{has_timed_out} {has_whole}");
-            assert!(ends.write_limit(true, false).is_some() && ends.write_limit(false, true).is_some());
         }
     }
 }

@@ -128,21 +128,17 @@ pub(super) fn endpoint(url: &str) -> Option<(&str, Api)> {
 
 /// Whether the address is that of this machine. One of no machine in particular, as servers print it (`0.0.0.0`), leads here, too.
 pub fn is_this_machine(url: &Url) -> bool {
-    is_of(url, |ip| {
+    let is_here = |ip: IpAddr| {
         let ip = ip.to_canonical();
         ip.is_loopback() || ip.is_unspecified()
-    })
-}
-
-/// Whether the address has a name of this machine, or one of these numbers.
-pub fn is_of(url: &Url, numbers: impl Fn(IpAddr) -> bool) -> bool {
+    };
     match url.host() {
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.');
             name == "localhost" || name.ends_with(".localhost")
         }
-        Some(Host::Ipv4(ip)) => numbers(ip.into()),
-        Some(Host::Ipv6(ip)) => numbers(ip.into()),
+        Some(Host::Ipv4(ip)) => is_here(ip.into()),
+        Some(Host::Ipv6(ip)) => is_here(ip.into()),
         None => false,
     }
 }

@@ -20,7 +20,7 @@ mod strict;
 mod template;
 mod toml_text;
 
-pub use base_url::{BaseUrl, is_of, is_this_machine};
+pub use base_url::{BaseUrl, is_this_machine};
 pub use budget::{Action, Budget, Match, Period, Subject, Window};
 pub use edit::{ConfigEdit, parse_key, write_config};
 pub use env::Env;

@@ -245,15 +245,19 @@ fn refused_handshake(cause: &str, is_connect: bool) -> Option<&'static str> {
     }
 }
 
-/// What is wrong with a certificate of an authority that nobody here knows.
-const UNTRUSTED: &str = "its certificate is of an authority that is not trusted (ca_file names one)";
+/// Whether a certificate is of an authority that nobody here knows, by its cause in lower case. Of two authorities of one name, the
+/// other one signed.
+fn is_of_unknown_authority(cause: &str) -> bool {
+    ["unknownissuer", "unknown issuer", "badsignature", "bad signature"].iter().any(|words| cause.contains(words))
+}
 
 /// What is wrong with a certificate, by its cause in lower case.
 fn wrong_certificate(cause: &str) -> &'static str {
     let is_any = |words: &[&str]| words.iter().any(|word| cause.contains(word));
     match () {
-        // Of two authorities of one name, the other one signed.
-        () if is_any(&["unknownissuer", "unknown issuer", "badsignature", "bad signature"]) => UNTRUSTED,
+        () if is_of_unknown_authority(cause) => {
+            "its certificate is of an authority that is not trusted (ca_file names one)"
+        }
         () if is_any(&["notvalidyet", "not valid yet"]) => "its certificate is not valid yet",
         () if cause.contains("expired") => "its certificate has expired",
         () if cause.contains("causedasendentity") => "its certificate is that of an authority, and not of a server",
@@ -279,7 +283,7 @@ fn certificate_advice(cause: &str, whose: &str) -> Option<String> {
              basicConstraints=critical,CA:FALSE …`), which ca_file of the gateway, or SSL_CERT_FILE, can name"
         ));
     }
-    Some(if wrong_certificate(cause) == UNTRUSTED {
+    Some(if is_of_unknown_authority(cause) {
         format!(
             "if an authority of your own signed the {whose}'s certificate, name its file in ca_file of the gateway, or in \
              SSL_CERT_FILE for all gateways"

@@ -11,7 +11,7 @@ use url::{Host, Url};
 
 use super::names::addresses;
 use super::{body, proxy, transport};
-use crate::config::{Env, is_of, is_this_machine};
+use crate::config::{Env, is_this_machine};
 use crate::error::{Failure, FailureKind};
 use crate::words;
 
@@ -248,7 +248,12 @@ impl Resolve for Reach {
 
 /// Whether the address is of this machine or of its own network, where pages may be that nobody else should read.
 fn is_own(url: &Url) -> bool {
-    is_of(url, is_own_ip)
+    let is_own_host = match url.host() {
+        Some(Host::Ipv4(ip)) => is_own_ip(ip.into()),
+        Some(Host::Ipv6(ip)) => is_own_ip(ip.into()),
+        Some(Host::Domain(_)) | None => false,
+    };
+    is_own_host || is_this_machine(url)
 }
 
 fn is_own_ip(ip: IpAddr) -> bool {

@@ -216,16 +216,16 @@ impl Recorder {
             Ok(()) => (why, false),
             Err(spill) => (format!("{why}, and {SPILL_NAME} cannot be written ({spill})"), true),
         };
-        let known = self.notices.iter_mut().find_map(|notice| match notice {
-            Notice::Calls { why: other, is_lost: was_lost, count } if (&*other, &*was_lost) == (&why, &is_lost) => {
-                Some(count)
+        for notice in &mut self.notices {
+            if let Notice::Calls { why: known, is_lost: was_lost, count } = notice
+                && *known == why
+                && *was_lost == is_lost
+            {
+                *count += rows.len();
+                return;
             }
-            _ => None,
-        });
-        match known {
-            Some(count) => *count += rows.len(),
-            None => self.notices.push(Notice::Calls { why, is_lost, count: rows.len() }),
         }
+        self.notices.push(Notice::Calls { why, is_lost, count: rows.len() });
     }
 
     /// Keeps a sentence for the user; a second one that says the same adds nothing.

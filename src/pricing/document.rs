@@ -31,8 +31,11 @@ const MOST_ENCODINGS: usize = 4;
 /// The most tokens of a usual PDF whose pages take so many tokens each besides their text. Those of the most pages that are taken
 /// where its pages cannot be counted. As much as `left` says may be decompressed, in bytes.
 pub(super) fn most_tokens(base64: &str, page: u64, left: &Cell<u64>) -> u64 {
-    let hidden = || MOST_TAKEN.saturating_mul(page).max(base64.len() as u64);
-    decode_base64(base64).map_or_else(hidden, |pdf| Document::read(&pdf, left).tokens(page))
+    let document = match decode_base64(base64) {
+        Some(pdf) => Document::read(&pdf, left),
+        None => Document { is_hidden: true, ..Document::new(base64.len(), left) },
+    };
+    document.tokens(page)
 }
 
 /// What was found in a PDF.
@@ -68,18 +71,14 @@ enum Kind {
 }
 
 impl<'a> Document<'a> {
+    /// One of this length, in bytes, of which nothing is known.
+    fn new(length: usize, left: &'a Cell<u64>) -> Self {
+        let (listed, others) = (BTreeMap::new(), Vec::new());
+        Self { length: length as u64, pages: 0, count: 0, listed, others, text: 0, left, is_hidden: false }
+    }
+
     fn read(pdf: &[u8], left: &'a Cell<u64>) -> Self {
-        let length = pdf.len() as u64;
-        let mut document = Self {
-            length,
-            pages: 0,
-            count: 0,
-            listed: BTreeMap::new(),
-            others: Vec::new(),
-            text: 0,
-            left,
-            is_hidden: false,
-        };
+        let mut document = Self::new(pdf.len(), left);
         let mut rest = pdf;
         while let Some(at) = start_of_stream(rest) {
             let (head, body) = rest.split_at(at);

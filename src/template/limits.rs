@@ -91,6 +91,26 @@ impl Left {
         Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
     }
 
+    /// Takes the memory of what a filter has made, as far as it is not in the `size` that was counted before.
+    fn take_result(&self, name: &str, makes: &str, size: usize, made: &Value) -> Result<(), minijinja::Error> {
+        // The keys of a sorted list are no part of it.
+        let is_counted = size > 0 && name != "sort" || GIVES_AN_ITEM.contains(&name);
+        self.take_memory(match made.as_str() {
+            Some(text) if !is_counted => text.len(),
+            Some(_) => 0,
+            None if MAKES_NO_MORE.contains(&name) && is_counted => 0,
+            // A list may have room for twice its items.
+            None if MAKES_NO_MORE.contains(&name) => made.len().unwrap_or(0).saturating_mul(2 * size_of::<Value>()),
+            // What is in a list may be more than what was in the values.
+            None if made.as_object().is_some() => {
+                let size = self.look_at(makes, made)?;
+                // The items of a text that was split were counted before they were made.
+                if SPLITS.contains(&name) { size.text } else { size.of_items() }
+            }
+            None => 0,
+        })
+    }
+
     /// Takes the work of looking at all that is in a value. Fails for one that holds more than a value may.
     fn look_at(&self, what: &str, value: &Value) -> Result<Size, minijinja::Error> {
         let size = Size::of(value).ok_or_else(|| too_large(what))?;
@@ -145,19 +165,7 @@ pub(super) fn limit(environment: &mut Environment<'_>, template: &str, left: Arc
                 arguments.iter().try_for_each(|list| list.try_iter().map(drop))?;
             }
             let made = filter.call(state, &arguments)?;
-            // What is not larger than the values takes as much memory as they once more. The keys of a sorted list are no part of it.
-            if (size == 0 || name == "sort") && !GIVES_AN_ITEM.contains(&name) {
-                // A list may have room for twice its items.
-                let items = if MAKES_NO_MORE.contains(&name) { made.len().unwrap_or(0) } else { 0 };
-                let of_list = || items.saturating_mul(2 * size_of::<Value>());
-                left.take_memory(made.as_str().map_or_else(of_list, str::len))?;
-            }
-            // A text is counted above, and what is in a list may be more than what was in the values.
-            if !MAKES_NO_MORE.contains(&name) && made.as_object().is_some() {
-                let size = left.look_at(&makes, &made)?;
-                // The items of a text that was split were counted before they were made.
-                left.take_memory(if SPLITS.contains(&name) { size.text } else { size.of_items() })?;
-            }
+            left.take_result(name, &makes, size, &made)?;
             Ok(made)
         });
     }

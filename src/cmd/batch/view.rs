@@ -233,7 +233,7 @@ impl BatchView<'_> {
         let never_worked =
             !self.is_recorded_first && self.tally.models.get(place).is_none_or(|(_, tally)| tally.ok == 0);
         // What its fallbacks are refused for stops nothing where the model itself has failed over this row alone.
-        let own = if has_fallen_back { own_failure(record).unwrap_or(failure) } else { failure };
+        let own = if has_fallen_back { own_failure(record, failure) } else { failure };
         let stops = match own.kind {
             FailureKind::Refused | FailureKind::NoKey | FailureKind::Auth | FailureKind::Credits => true,
             FailureKind::NotFound => never_worked,
@@ -328,11 +328,11 @@ impl BatchView<'_> {
     }
 }
 
-/// Why the model that was asked first did not give the answer, if it was asked and did not; else the failure of the call.
-fn own_failure(record: &Record) -> Option<&Failure> {
+/// Why the model that was asked first did not give the answer of a call that failed so, if it was asked and did not.
+fn own_failure<'r>(record: &'r Record, failure: &'r Failure) -> &'r Failure {
     let first = record.attempts.first().map(Attempt::target);
     let last = record.attempts.iter().rev().find(|attempt| Some(attempt.target()) == first);
-    last.and_then(|attempt| attempt.error.as_ref()).or(record.error.as_ref())
+    last.and_then(|attempt| attempt.error.as_ref()).unwrap_or(failure)
 }
 
 /// The summary in this format.

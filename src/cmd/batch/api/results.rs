@@ -48,7 +48,7 @@ pub(in crate::cmd) struct ApiResults {
 }
 
 /// A result.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Found {
     /// Where it is in the file.
     offset: u64,
@@ -69,8 +69,16 @@ struct LeftOut {
     foreign: u64,
     /// They are longer than [`LONGEST_RESULT`].
     long: u64,
-    /// Whether the last one has no end, and is no result.
+    /// Whether the last one of a document has no end, and is no result.
     is_cut: bool,
+}
+
+impl LeftOut {
+    fn add(&mut self, more: &Self) {
+        self.foreign += more.foreign;
+        self.long += more.long;
+        self.is_cut |= more.is_cut;
+    }
 }
 
 impl ApiResults {
@@ -190,13 +198,10 @@ impl ApiResults {
             drop(lines);
             let found = self.index_from(form, place, part).map_err(temporary_file)?;
             fetched?;
-            left_out.foreign += found.foreign;
-            left_out.long += found.long;
-            left_out.is_cut |= found.is_cut;
+            left_out.add(&found);
         }
         let come = left_out.foreign + left_out.long + self.come(part);
-        self.left_out.foreign += left_out.foreign;
-        self.left_out.long += left_out.long;
+        self.left_out.add(&left_out);
         let message = match standing.done {
             // They are not where they should be, for now.
             Some((done, total)) if standing.answered > come && done >= total && standing.failure.is_none() => {
@@ -239,9 +244,9 @@ impl ApiResults {
                 Some(((row, seal), is_answer)) => {
                     let gateway = part.gateway.clone();
                     let found = Found { offset: self.length, length, gateway, part: part.part, seal, is_answer };
-                    let known = self.index.entry((row, place)).or_insert_with(|| found.clone());
-                    if is_answer || !known.is_answer {
-                        *known = found;
+                    let is_answered = self.index.get(&(row, place)).is_some_and(|known| known.is_answer);
+                    if is_answer || !is_answered {
+                        self.index.insert((row, place), found);
                     }
                 }
                 None if length > LONGEST_RESULT => left_out.long += 1,

@@ -67,7 +67,7 @@ impl BatchView<'_> {
             self.state.unreachable = 0;
             return;
         };
-        let own = own_failure(record).unwrap_or(failure);
+        let own = own_failure(record, failure);
         self.state.unreachable = if own.kind == FailureKind::Network { self.state.unreachable + 1 } else { 0 };
         if self.state.unreachable >= MOST_UNREACHABLE {
             self.control.stop(StopReason::Call(record.model.clone(), own.clone()));
