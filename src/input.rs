@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::str::Utf8Error;
 use std::time::Duration;
 
 /// What a file that is read may be. A device with nothing in it, such as `/dev/null`, is an empty file in both cases.
@@ -75,9 +76,8 @@ fn await_writer(file: &File, patience: Option<Duration>) -> io::Result<()> {
 /// As [`read`], as text without a byte order mark.
 pub(crate) fn read_text(path: &Path, limit: u64, accept: Accept) -> io::Result<String> {
     let text = String::from_utf8(read(path, limit, accept)?).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
-        io::Error::new(io::ErrorKind::InvalidData, NotText { line })
+        let not_text = NotText::new(error.as_bytes(), error.utf8_error());
+        io::Error::new(io::ErrorKind::InvalidData, not_text)
     })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
@@ -88,6 +88,14 @@ pub(crate) fn read_text(path: &Path, limit: u64, accept: Accept) -> io::Result<S
 pub(crate) struct NotText {
     /// Counted from 1.
     pub(crate) line: usize,
+}
+
+impl NotText {
+    /// What is wrong with these bytes.
+    pub(crate) fn new(bytes: &[u8], error: Utf8Error) -> Self {
+        let valid = &bytes[..error.valid_up_to()];
+        Self { line: valid.iter().filter(|byte| **byte == b'\n').count() + 1 }
+    }
 }
 
 /// As [`read`], of a file that was opened with `O_NONBLOCK`.

@@ -1,7 +1,7 @@
 //! What the system must have left before a library is used that would panic without it, and threads for what may block.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -34,13 +34,37 @@ fn room(opened: io::Result<Vec<std::fs::File>>) -> io::Result<()> {
     }
 }
 
+/// What a thread may take as it starts, in bytes: the usual stack, and far more than what it runs with when a signal comes and its
+/// first pieces of memory. The standard library ends the process where it gets the one and not the other.
+const THREAD: usize = 3 << 20;
+
+/// Fails where the process may not have so much memory more in one piece.
+fn check_memory(bytes: usize) -> io::Result<()> {
+    let mut memory = Vec::<u8>::new();
+    let reserved = memory.try_reserve_exact(bytes);
+    // The compiler leaves out memory that nobody uses.
+    std::hint::black_box(&memory);
+    reserved.map_err(|_| io::ErrorKind::OutOfMemory.into())
+}
+
 /// Fails where the process may not have so many threads more at once: tokio would panic.
 pub(crate) fn check_threads(needed: usize) -> io::Result<()> {
     let gate = Mutex::new(());
     let closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
     thread::scope(|scope| {
-        let wait = || drop(gate.lock());
-        let started: Vec<_> = (0..needed).map(|_| thread::Builder::new().spawn_scoped(scope, wait)).collect();
+        let wait = |runs: mpsc::Sender<()>| {
+            drop(runs);
+            drop(gate.lock());
+        };
+        // One after the other, so that none takes the memory with which another starts.
+        let start = |_| {
+            check_memory(THREAD)?;
+            let (runs, running) = mpsc::channel();
+            let thread = thread::Builder::new().spawn_scoped(scope, move || wait(runs))?;
+            let _ended = running.recv();
+            Ok(thread)
+        };
+        let started: Vec<io::Result<_>> = (0..needed).map(start).collect();
         drop(closed);
         // Until a thread is joined, its place may be taken.
         let joined = started.into_iter().map(|thread| thread.map(|thread| drop(thread.join())));
@@ -57,6 +81,7 @@ pub(crate) fn on_thread<T: Send + 'static>(
     thread: thread::Builder,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<oneshot::Receiver<T>> {
+    check_memory(THREAD)?;
     let (sender, done) = oneshot::channel();
     thread.spawn(move || sender.send(work()).ok())?;
     Ok(done)

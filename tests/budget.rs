@@ -484,6 +484,7 @@ fn an_answer_that_ends_before_its_first_word_counts_as_set_aside_or_as_what_it_t
     for (reply, left) in [
         (Reply::sse_until_close(), "$9.00 left"),
         (Reply::sse_until_close().role(), "$9.00 left"),
+        (Reply::error(408, "too slow"), "$9.00 left"),
         (Reply::error(504, "too slow"), "$9.00 left"),
         (Reply::sse_until_close().role().usage(1, 50).text("Half"), "$5.00 left"),
     ] {

@@ -103,11 +103,13 @@ fn what_the_price_of_tokens_does_not_cover_makes_every_sum_a_lower_bound() {
 }
 
 #[test]
-fn no_output_tokens_beside_a_text_are_unknown_and_not_free() {
+fn no_output_tokens_beside_a_text_or_hidden_reasoning_are_unknown_and_not_free() {
     let priced = "[price.mine]\ninput = 1\noutput = 10";
     let usage = json!({"prompt_tokens": 1000, "completion_tokens": 0});
     let streamed = Gateway::always(Reply::sse().text("Hello.").finish("stop").usage_json(&usage).done());
-    for gateway in [gateway(usage), streamed] {
+    let hidden = json!({"role": "assistant", "content": "", "reasoning_details": [{"type": "reasoning.encrypted", "data": "AAAA"}]});
+    let hidden = json!({"choices": [{"message": hidden, "finish_reason": "stop"}], "usage": usage});
+    for gateway in [gateway(usage), streamed, Gateway::always(Reply::json(200, &hidden))] {
         let record = home(&gateway, priced).llm(["ask", "-m", "mine", "-o", "json", "hi"]).output().exits(0).json();
         assert_eq!((&record["usage"]["input_tokens"], &record["usage"]["output_tokens"]), (&json!(1000), &json!(null)));
         // What the prompt costs is certain.

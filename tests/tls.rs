@@ -97,6 +97,10 @@ fn a_gateway_of_an_authority_named_in_the_config_is_trusted() {
     let port = serve(authority.server("localhost", 2090));
     let (home, ca_file) = trusting(&authority);
     ask_from(home, &format!("https://localhost:{port}/v1"), &ca_file).exits(0).prints("Hello.\n");
+    // Editors of some systems put a byte order mark before all text.
+    let (home, ca_file) = trusting(&authority);
+    home.file("ca.pem", format!("\u{feff}{}", authority.pem));
+    ask_from(home, &format!("https://localhost:{port}/v1"), &ca_file).exits(0).prints("Hello.\n");
 }
 
 // S16

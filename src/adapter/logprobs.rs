@@ -1,11 +1,11 @@
 //! Log-probabilities of tokens: how a request asks for them, and the two forms in which they are written.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use super::DecodeError;
-use super::body::{Fields, filled};
+use super::body::Fields;
 use super::lenient::{by_position, maybe};
 use crate::chat::{Alternative, Request, StreamEvent, TokenLogprob};
 
@@ -90,32 +90,102 @@ pub(super) fn tell(tokens: Vec<TokenLogprob>, events: &mut Vec<StreamEvent>) {
     }
 }
 
-/// The tokens as OpenAI writes them.
-pub(super) fn openai(tokens: &[TokenLogprob]) -> Value {
-    let one = |token: &str, logprob: f64| json!({"token": token, "logprob": logprob, "bytes": token.as_bytes()});
-    let tokens = tokens.iter().map(|TokenLogprob { token, logprob, top }| {
-        let mut wire = one(token, *logprob);
-        wire["top_logprobs"] = top.iter().map(|Alternative { token, logprob }| one(token, *logprob)).collect();
-        wire
-    });
-    tokens.collect()
+/// The tokens as OpenAI writes them. They are written one by one: a tree of them takes a kilobyte for each token.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OpenaiTokens<'a>(pub(super) &'a [TokenLogprob]);
+
+/// One token, and what it is chosen from.
+#[derive(Serialize)]
+struct OpenaiToken<'a> {
+    #[serde(flatten)]
+    chosen: OpenaiAlternative<'a>,
+    top_logprobs: Vec<OpenaiAlternative<'a>>,
 }
 
-/// The tokens as Gemini writes them; `None` where there are none.
-pub(super) fn gemini(tokens: &[TokenLogprob]) -> Option<Value> {
-    let one = |token: &str, logprob: f64| json!({"token": token, "logProbability": logprob});
-    let chosen: Value = tokens.iter().map(|token| one(&token.token, token.logprob)).collect();
-    let top = |TokenLogprob { top, .. }: &TokenLogprob| {
-        let candidates: Value = top.iter().map(|Alternative { token, logprob }| one(token, *logprob)).collect();
-        json!({"candidates": candidates})
-    };
-    let has_tops = tokens.iter().any(|token| !token.top.is_empty());
-    let tops = has_tops.then(|| tokens.iter().map(top).collect::<Value>());
-    filled(json!({"chosenCandidates": filled(chosen), "topCandidates": tops}))
+#[derive(Serialize)]
+struct OpenaiAlternative<'a> {
+    token: &'a str,
+    logprob: f64,
+    bytes: &'a [u8],
+}
+
+impl<'a> OpenaiAlternative<'a> {
+    fn new(token: &'a str, logprob: f64) -> Self {
+        Self { token, logprob, bytes: token.as_bytes() }
+    }
+}
+
+impl Serialize for OpenaiTokens<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|TokenLogprob { token, logprob, top }| OpenaiToken {
+            chosen: OpenaiAlternative::new(token, *logprob),
+            top_logprobs: top.iter().map(|top| OpenaiAlternative::new(&top.token, top.logprob)).collect(),
+        }))
+    }
+}
+
+/// The tokens as Gemini writes them, one by one as well.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GeminiTokens<'a> {
+    chosen_candidates: GeminiCandidates<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_candidates: Option<GeminiTops<'a>>,
+}
+
+#[derive(Debug)]
+struct GeminiCandidates<'a>(&'a [TokenLogprob]);
+
+#[derive(Debug)]
+struct GeminiTops<'a>(&'a [TokenLogprob]);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GeminiCandidate<'a> {
+    token: &'a str,
+    log_probability: f64,
+}
+
+#[derive(Serialize)]
+struct GeminiTop<'a> {
+    candidates: Vec<GeminiCandidate<'a>>,
+}
+
+impl<'a> GeminiTokens<'a> {
+    /// `None` where there are no tokens.
+    pub(super) fn new(tokens: &'a [TokenLogprob]) -> Option<Self> {
+        let has_tops = tokens.iter().any(|token| !token.top.is_empty());
+        (!tokens.is_empty()).then(|| Self {
+            chosen_candidates: GeminiCandidates(tokens),
+            top_candidates: has_tops.then_some(GeminiTops(tokens)),
+        })
+    }
+}
+
+impl<'a> GeminiCandidate<'a> {
+    fn new(token: &'a str, log_probability: f64) -> Self {
+        Self { token, log_probability }
+    }
+}
+
+impl Serialize for GeminiCandidates<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|token| GeminiCandidate::new(&token.token, token.logprob)))
+    }
+}
+
+impl Serialize for GeminiTops<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|TokenLogprob { top, .. }| GeminiTop {
+            candidates: top.iter().map(|top| GeminiCandidate::new(&top.token, top.logprob)).collect(),
+        }))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn token(token: &str, logprob: f64, top: &[(&str, f64)]) -> TokenLogprob {
@@ -124,7 +194,7 @@ mod tests {
         TokenLogprob { token: token.into(), logprob, top }
     }
 
-    fn raw(value: &Value) -> Box<RawValue> {
+    fn raw(value: &impl Serialize) -> Box<RawValue> {
         serde_json::value::to_raw_value(value).expect("JSON")
     }
 
@@ -157,8 +227,8 @@ mod tests {
     fn a_number_comes_back_to_the_last_digit() {
         for logprob in [0.0, -0.000_175_029_25, -0.002_632_617_950_314_283_4, -9999.0, -1.401_298_464_324_817e-45] {
             let tokens = [token("é", logprob, &[("é", logprob), ("e", -7.062_500_476_837_158)])];
-            assert_eq!(read_openai(&raw(&openai(&tokens))), tokens);
-            assert_eq!(read_gemini(&raw(&gemini(&tokens).expect("tokens"))), tokens);
+            assert_eq!(read_openai(&raw(&OpenaiTokens(&tokens))), tokens);
+            assert_eq!(read_gemini(&raw(&GeminiTokens::new(&tokens).expect("tokens"))), tokens);
         }
     }
 }

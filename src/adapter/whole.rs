@@ -2,7 +2,7 @@
 
 use super::stream::after_a_part;
 use super::{DecodeError, Decoder, error_body, sse, surrogates, tool_calls, verdict};
-use crate::chat::{FinishReason, Response};
+use crate::chat::{Calls, FinishReason, Response};
 use crate::error::{Failure, FailureKind};
 
 /// An answer in one piece, as far as it came.
@@ -45,7 +45,8 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8], ends: Ends) -> Resu
     let mut response: Response = events.into_iter().collect();
     let is_empty = response.text.is_empty() && response.reasoning.is_empty() && response.tool_calls.is_empty();
     // A count of zero cannot be right beside an answer: the gateway does not count.
-    response.usage.output = response.usage.output.filter(|count| *count > 0 || is_empty);
+    let is_answer = response.calls() != Calls::Nothing;
+    response.usage.output = response.usage.output.filter(|count| *count > 0 || !is_answer);
     tool_calls::bounded(response.tool_calls.len()).map_err(|failure| failure.with_usage(response.usage))?;
     match decoded {
         Ok(_) => {}

@@ -1,6 +1,7 @@
 //! The process itself: what others may see of it, and how it dies.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io;
 use std::num::NonZero;
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
@@ -10,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use crate::error::Error;
 use crate::report;
 use crate::report::progress::stop_live_lines;
-use crate::report::term::say;
+use crate::report::term::{Output, say};
 use crate::resources;
 use crate::template;
 
@@ -31,7 +32,12 @@ pub(super) fn protect() {
     std::panic::set_hook(Box::new(say_bug));
 }
 
+/// What the standard library panics with in a new thread that got its stack and then found no memory for what it runs with when a
+/// signal comes.
+const NO_SIGNAL_STACK: &str = "failed to allocate an alternative stack";
+
 /// Says where and why a thread panicked, and with `RUST_BACKTRACE` from where it came there.
+#[expect(clippy::disallowed_methods, reason = "main does not learn of a thread that could not start")]
 fn say_bug(panic: &PanicHookInfo<'_>) {
     if template::is_guarded() {
         return;
@@ -39,6 +45,12 @@ fn say_bug(panic: &PanicHookInfo<'_>) {
     let payload = panic.payload();
     let message =
         payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    // It is no bug, and its thread ends the process in any case: it has no memory to unwind.
+    if message.is_some_and(|message| message.starts_with(NO_SIGNAL_STACK)) {
+        let error = Error::system("the system has no memory for another thread", &io::ErrorKind::OutOfMemory.into());
+        say(report::error::error(&error, &Output::plain(usize::MAX)));
+        std::process::exit(error.exit_code().into());
+    }
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());

@@ -224,8 +224,8 @@ impl Reading<'_> {
         let advice = response_headers::retry_advice(response.headers(), status);
         let body = self.beginning_of(Vec::new(), response).await;
         let mut failure = self.adapter.decode_error(status, &body);
-        // A proxy has stopped waiting, and the model may go on.
-        failure.maybe_billed |= matches!(status, 504 | 524);
+        // The gateway, or a proxy before it, has stopped waiting, and the model may go on.
+        failure.maybe_billed |= matches!(status, 408 | 504 | 524);
         failure.retry_after = advice.retry_after.or(failure.retry_after);
         failure.should_retry = advice.should_retry.or(failure.should_retry);
         failure

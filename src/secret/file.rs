@@ -11,7 +11,7 @@ use super::key::Key;
 use super::store::{Slot, Store, StoreKind};
 use crate::config::from_toml;
 use crate::error::Error;
-use crate::input::{self, Accept};
+use crate::input::{self, Accept, NotText};
 use crate::private;
 
 /// The largest key file that is read: far more than keys can need.
@@ -144,7 +144,8 @@ impl KeyFile {
         };
         let bytes = input::content(&file, MAX_FILE_BYTES, Accept::Files).map(Zeroizing::new);
         let bytes = bytes.map_err(|error| self.unreadable(&error))?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| self.broken("it is not UTF-8 text"))?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|error| self.broken(&NotText::new(&bytes, error).to_string()))?;
         // The parser's own words would repeat the line at fault, which may hold a key.
         let document: Document = from_toml(text).map_err(|mistake| {
             let line = mistake.line.unwrap_or(1);

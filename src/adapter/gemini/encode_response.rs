@@ -1,9 +1,11 @@
 //! Unified events, responses and failures → generated content, for servers.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::adapter::body::{arguments_value, filled, given, to_vec, write_event};
-use crate::adapter::{Encoder, logprobs, openai};
+use crate::adapter::logprobs::GeminiTokens;
+use crate::adapter::{Encoder, openai};
 use crate::chat::{FinishReason, Response, StreamEvent, ToolCall, Usage};
 use crate::error::{Failure, FailureKind};
 
@@ -43,15 +45,16 @@ impl ContentEncoder {
     }
 
     fn part(&mut self, part: Value, out: &mut Vec<u8>) {
-        let piece = piece(&self.said, vec![part], None);
+        self.form.write(&piece(&self.said, vec![part], None), out);
         self.said.logprobs.clear();
-        self.write(&piece, out);
     }
+}
 
-    fn write(&mut self, piece: &Value, out: &mut Vec<u8>) {
-        match &mut self.form {
-            Form::Events => write_event(None, piece, out),
-            Form::List { began } => {
+impl Form {
+    fn write(&mut self, piece: &impl Serialize, out: &mut Vec<u8>) {
+        match self {
+            Self::Events => write_event(None, piece, out),
+            Self::List { began } => {
                 out.extend_from_slice(if std::mem::replace(began, true) { b",\r\n" } else { b"[" });
                 out.extend_from_slice(&to_vec(piece));
             }
@@ -59,7 +62,7 @@ impl ContentEncoder {
     }
 
     fn close(&self, out: &mut Vec<u8>) {
-        if let Form::List { .. } = self.form {
+        if let Self::List { .. } = self {
             out.extend_from_slice(b"]\n");
         }
     }
@@ -100,13 +103,13 @@ impl Encoder for ContentEncoder {
             parts.push(json!({"text": ""}));
         }
         let last = piece(&self.said, parts, Some(finish_reason(self.said.finish.as_ref())));
-        self.write(&last, out);
-        self.close(out);
+        self.form.write(&last, out);
+        self.form.close(out);
     }
 
     fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
-        self.write(&error(failure), out);
-        self.close(out);
+        self.form.write(&error(failure), out);
+        self.form.close(out);
     }
 }
 
@@ -124,19 +127,42 @@ pub(super) fn whole(response: &Response) -> Vec<u8> {
 }
 
 /// A piece of the answer. The last one has the finish reason and the usage.
-fn piece(response: &Response, parts: Vec<Value>, reason: Option<&str>) -> Value {
-    let candidate = json!({
-        "index": 0,
-        "content": {"role": "model", "parts": parts},
-        "logprobsResult": logprobs::gemini(&response.logprobs),
-        "finishReason": reason,
-    });
-    given(json!({
-        "candidates": [given(candidate)],
-        "usageMetadata": reason.and_then(|_| usage(&response.usage)),
-        "modelVersion": response.model,
-        "responseId": response.id,
-    }))
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Piece<'a> {
+    candidates: [Candidate<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_metadata: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Candidate<'a> {
+    index: u8,
+    content: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs_result: Option<GeminiTokens<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_reason: Option<&'a str>,
+}
+
+fn piece<'a>(response: &'a Response, parts: Vec<Value>, reason: Option<&'a str>) -> Piece<'a> {
+    let candidate = Candidate {
+        index: 0,
+        content: json!({"role": "model", "parts": parts}),
+        logprobs_result: GeminiTokens::new(&response.logprobs),
+        finish_reason: reason,
+    };
+    Piece {
+        candidates: [candidate],
+        usage_metadata: reason.and_then(|_| usage(&response.usage)),
+        model_version: response.model.as_deref(),
+        response_id: response.id.as_deref(),
+    }
 }
 
 fn signed(signature: &str) -> Value {

@@ -1,10 +1,12 @@
 //! Unified events, responses and failures → chat completions, for servers.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::reasoning::Echo;
 use crate::adapter::body::{filled, given, to_vec, write_event};
-use crate::adapter::{Encoder, logprobs, openai};
+use crate::adapter::logprobs::OpenaiTokens;
+use crate::adapter::{Encoder, openai};
 use crate::chat::{FinishReason, Request, Response, StreamEvent, TokenLogprob, ToolCall, Usage};
 use crate::error::Failure;
 
@@ -22,6 +24,49 @@ pub(super) struct ChatEncoder {
     logprobs: Vec<TokenLogprob>,
     usage: Usage,
     finish: Option<FinishReason>,
+}
+
+/// An answer, or a piece of one.
+#[derive(Serialize)]
+struct Body<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: &'a [Choice<'a>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct Choice<'a> {
+    index: u8,
+    #[serde(flatten)]
+    said: Said,
+    finish_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<Logprobs<'a>>,
+}
+
+/// What is said, under the name that it has in a stream or in one piece.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Delta(Value),
+    Message(Value),
+}
+
+#[derive(Serialize)]
+struct Logprobs<'a> {
+    content: OpenaiTokens<'a>,
+    refusal: Option<&'static str>,
+}
+
+impl<'a> Logprobs<'a> {
+    /// `None` where there are none.
+    fn new(tokens: &'a [TokenLogprob]) -> Option<Self> {
+        (!tokens.is_empty()).then_some(Self { content: OpenaiTokens(tokens), refusal: None })
+    }
 }
 
 impl ChatEncoder {
@@ -52,20 +97,16 @@ impl ChatEncoder {
     }
 
     fn choice(&mut self, delta: Value, finish_reason: Option<&str>, out: &mut Vec<u8>) {
-        let mut choice = json!({"index": 0, "delta": given(delta), "finish_reason": finish_reason});
-        let logprobs = std::mem::take(&mut self.logprobs);
-        if !logprobs.is_empty() {
-            choice["logprobs"] = content(&logprobs);
-        }
-        self.chunk(json!([choice]), None, out);
+        let tokens = std::mem::take(&mut self.logprobs);
+        let said = Said::Delta(given(delta));
+        let choice = Choice { index: 0, said, finish_reason, logprobs: Logprobs::new(&tokens) };
+        self.chunk(&[choice], None, out);
     }
 
-    fn chunk(&self, choices: Value, usage: Option<Value>, out: &mut Vec<u8>) {
-        let chunk = json!({
-            "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model,
-            "choices": choices, "usage": usage,
-        });
-        write_event(None, &given(chunk), out);
+    fn chunk(&self, choices: &[Choice<'_>], usage: Option<Value>, out: &mut Vec<u8>) {
+        let object = "chat.completion.chunk";
+        let chunk = Body { id: &self.id, object, created: self.created, model: &self.model, choices, usage };
+        write_event(None, &chunk, out);
     }
 }
 
@@ -110,7 +151,7 @@ impl Encoder for ChatEncoder {
         if self.wants_usage
             && let usage @ Some(_) = usage(&self.usage)
         {
-            self.chunk(json!([]), usage, out);
+            self.chunk(&[], usage, out);
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
@@ -133,22 +174,20 @@ pub(super) fn whole(response: &Response) -> Vec<u8> {
     }));
     let has_text = !response.text.is_empty() || response.tool_calls.is_empty();
     message["content"] = has_text.then_some(&*response.text).into();
-    let mut choice = json!({"index": 0, "message": message, "finish_reason": reason(response.finish.as_ref())});
-    if !response.logprobs.is_empty() {
-        choice["logprobs"] = content(&response.logprobs);
-    }
-    to_vec(&given(json!({
-        "id": response.id.as_deref().unwrap_or("chatcmpl"),
-        "object": "chat.completion",
-        "created": openai::now(),
-        "model": response.model.as_deref().unwrap_or_default(),
-        "choices": [choice],
-        "usage": usage(&response.usage),
-    })))
-}
-
-fn content(tokens: &[TokenLogprob]) -> Value {
-    json!({"content": logprobs::openai(tokens), "refusal": null})
+    let choice = Choice {
+        index: 0,
+        said: Said::Message(message),
+        finish_reason: Some(reason(response.finish.as_ref())),
+        logprobs: Logprobs::new(&response.logprobs),
+    };
+    to_vec(&Body {
+        id: response.id.as_deref().unwrap_or("chatcmpl"),
+        object: "chat.completion",
+        created: openai::now(),
+        model: response.model.as_deref().unwrap_or_default(),
+        choices: &[choice],
+        usage: usage(&response.usage),
+    })
 }
 
 fn reason(finish: Option<&FinishReason>) -> &str {

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::encode_request::reasoning;
-use crate::adapter::body::{filled, given, to_vec, write_event};
-use crate::adapter::{Encoder, logprobs, openai};
+use super::written::{At, Body, COMPLETED, Delta, Done, Events, Item, Message, Part, Text, Whole, WholeText};
+use crate::adapter::body::{filled, given, to_vec};
+use crate::adapter::logprobs::OpenaiTokens;
+use crate::adapter::{Encoder, openai};
 use crate::chat::{FinishReason, Response, StreamEvent, TokenLogprob, Usage};
 use crate::error::Failure;
 
@@ -15,10 +17,9 @@ pub(super) struct ResponseEncoder {
     said: Response,
     created: u64,
     began: bool,
-    /// The number of the next event.
-    sequence: u64,
-    /// The complete items by position; `null` for those that are not complete.
-    items: Vec<Value>,
+    events: Events,
+    /// The complete items by position; `None` for those that are not complete.
+    items: Vec<Option<Item<'static>>>,
     open: Option<Open>,
     calls: Vec<Call>,
 }
@@ -48,18 +49,11 @@ impl ResponseEncoder {
             said: Response { model: Some(model.to_owned()), ..Response::default() },
             created: openai::now(),
             began: false,
-            sequence: 0,
+            events: Events { next: 0 },
             items: Vec::new(),
             open: None,
             calls: Vec::new(),
         }
-    }
-
-    fn event(&mut self, kind: &str, mut data: Value, out: &mut Vec<u8>) {
-        data["type"] = kind.into();
-        data["sequence_number"] = self.sequence.into();
-        self.sequence += 1;
-        write_event(Some(kind), &data, out);
     }
 
     fn begin(&mut self, out: &mut Vec<u8>) {
@@ -67,7 +61,7 @@ impl ResponseEncoder {
             self.began = true;
             for kind in ["response.created", "response.in_progress"] {
                 let body = body(&self.said, self.created, "in_progress", Vec::new());
-                self.event(kind, json!({"response": body}), out);
+                self.events.write(kind, Whole { response: body }, out);
             }
         }
     }
@@ -76,14 +70,14 @@ impl ResponseEncoder {
     fn add(&mut self, item: Value, out: &mut Vec<u8>) -> usize {
         self.begin(out);
         let place = self.items.len();
-        self.items.push(Value::Null);
-        self.event("response.output_item.added", json!({"output_index": place, "item": item}), out);
+        self.items.push(None);
+        self.events.write("response.output_item.added", json!({"output_index": place, "item": item}), out);
         place
     }
 
-    fn complete(&mut self, place: usize, item: Value, out: &mut Vec<u8>) {
-        self.event("response.output_item.done", json!({"output_index": place, "item": &item}), out);
-        self.items[place] = item;
+    fn complete(&mut self, place: usize, item: Item<'static>, out: &mut Vec<u8>) {
+        self.events.write("response.output_item.done", Done { output_index: place, item: &item }, out);
+        self.items[place] = Some(item);
     }
 
     /// Takes out the open item for text or reasoning, which is begun where another item is open. The caller puts it
@@ -96,24 +90,26 @@ impl ResponseEncoder {
             return open;
         }
         let id = item_id(is_thought, self.items.len());
-        let item = if is_thought { reasoning(Some(&id), "", None) } else { message(&id, None) };
-        let place = self.add(item, out);
-        let part = if is_thought { json!({"type": "summary_text", "text": ""}) } else { text_part("", &[]) };
-        let kind = if is_thought { "response.reasoning_summary_part.added" } else { "response.content_part.added" };
-        self.event(kind, at(&id, place, is_thought, json!({"part": part})), out);
+        if is_thought {
+            let place = self.add(reasoning(Some(&id), "", None), out);
+            let part = Part { part: json!({"type": "summary_text", "text": ""}) };
+            self.events.write("response.reasoning_summary_part.added", At::new(true, &id, place, part), out);
+            return Open { is_thought, place, text: String::new(), logprobs: Vec::new(), signature: None };
+        }
+        let empty = json!({"type": "message", "id": id, "role": "assistant", "status": "in_progress", "content": []});
+        let place = self.add(empty, out);
+        let part = Part { part: Text::new("", Vec::new()) };
+        self.events.write("response.content_part.added", At::new(false, &id, place, part), out);
         Open { is_thought, place, text: String::new(), logprobs: Vec::new(), signature: None }
     }
 
     fn piece(&mut self, is_thought: bool, text: &str, out: &mut Vec<u8>) {
         let mut open = self.take_open(is_thought, out);
         let kind = if is_thought { "response.reasoning_summary_text.delta" } else { "response.output_text.delta" };
-        let mut data = at(&item_id(is_thought, open.place), open.place, is_thought, json!({"delta": text}));
-        if !is_thought {
-            let tokens = std::mem::take(&mut self.said.logprobs);
-            data["logprobs"] = logprobs::openai(&tokens);
-            open.logprobs.extend(tokens);
-        }
-        self.event(kind, data, out);
+        let tokens = if is_thought { Vec::new() } else { std::mem::take(&mut self.said.logprobs) };
+        let delta = Delta { delta: text, logprobs: (!is_thought).then_some(OpenaiTokens(&tokens)) };
+        self.events.write(kind, At::new(is_thought, &item_id(is_thought, open.place), open.place, delta), out);
+        open.logprobs.extend(tokens);
         open.text.push_str(text);
         self.open = Some(open);
     }
@@ -121,23 +117,22 @@ impl ResponseEncoder {
     fn close(&mut self, out: &mut Vec<u8>) {
         let Some(Open { is_thought, place, text, logprobs, signature }) = self.open.take() else { return };
         let id = item_id(is_thought, place);
-        let (text_done, part_done) = if is_thought {
-            ("response.reasoning_summary_text.done", "response.reasoning_summary_part.done")
-        } else {
-            ("response.output_text.done", "response.content_part.done")
-        };
-        let mut done = at(&id, place, is_thought, json!({"text": text}));
-        if !is_thought {
-            done["logprobs"] = logprobs::openai(&logprobs);
+        if is_thought {
+            self.events.write(
+                "response.reasoning_summary_text.done",
+                At::new(true, &id, place, json!({"text": text})),
+                out,
+            );
+            let part = Part { part: json!({"type": "summary_text", "text": text}) };
+            self.events.write("response.reasoning_summary_part.done", At::new(true, &id, place, part), out);
+            self.complete(place, Item::Other(reasoning(Some(&id), &text, signature.as_deref())), out);
+            return;
         }
-        self.event(text_done, done, out);
-        let part = if is_thought { json!({"type": "summary_text", "text": text}) } else { text_part(&text, &logprobs) };
-        self.event(part_done, at(&id, place, is_thought, json!({"part": part})), out);
-        let item = match is_thought {
-            true => reasoning(Some(&id), &text, signature.as_deref()),
-            false => message(&id, Some(text_part(&text, &logprobs))),
-        };
-        self.complete(place, item, out);
+        let whole = WholeText { text: &text, logprobs: OpenaiTokens(&logprobs) };
+        self.events.write("response.output_text.done", At::new(false, &id, place, whole), out);
+        let text = Text::new(text, logprobs);
+        self.events.write("response.content_part.done", At::new(false, &id, place, Part { part: &text }), out);
+        self.complete(place, Item::Message(Message::new(id, text)), out);
     }
 }
 
@@ -172,7 +167,7 @@ impl Encoder for ResponseEncoder {
                     call.arguments.push_str(arguments);
                     let place = call.place;
                     let data = json!({"item_id": call_item_id(place), "output_index": place, "delta": arguments});
-                    self.event("response.function_call_arguments.delta", data, out);
+                    self.events.write("response.function_call_arguments.delta", data, out);
                 }
             }
         }
@@ -187,21 +182,21 @@ impl Encoder for ResponseEncoder {
         self.close(out);
         for Call { place, id, name, arguments } in std::mem::take(&mut self.calls) {
             let data = json!({"item_id": call_item_id(place), "output_index": place, "arguments": arguments});
-            self.event("response.function_call_arguments.done", data, out);
-            self.complete(place, function_call(place, &id, &name, &arguments), out);
+            self.events.write("response.function_call_arguments.done", data, out);
+            self.complete(place, Item::Other(function_call(place, &id, &name, &arguments)), out);
         }
-        let items = std::mem::take(&mut self.items);
+        let items = self.items.drain(..).flatten().collect();
         let status = status(self.said.finish.as_ref());
-        let body = body(&self.said, self.created, status, items);
-        self.event(&format!("response.{status}"), json!({"response": body}), out);
+        let response = body(&self.said, self.created, status, items);
+        self.events.write(&format!("response.{status}"), Whole { response }, out);
     }
 
     fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
         self.begin(out);
         let mut body = body(&self.said, self.created, "failed", Vec::new());
         let (kind, code) = openai::words(failure.kind);
-        body["error"] = json!({"code": code.unwrap_or(kind), "message": failure.message});
-        self.event("response.failed", json!({"response": body}), out);
+        body.error = Some(json!({"code": code.unwrap_or(kind), "message": failure.message}));
+        self.events.write("response.failed", Whole { response: body }, out);
     }
 }
 
@@ -209,39 +204,37 @@ pub(super) fn whole(response: &Response) -> Vec<u8> {
     let mut items = Vec::new();
     let signature = response.reasoning_signature.as_deref();
     if !response.reasoning.is_empty() || signature.is_some() {
-        items.push(reasoning(Some(&item_id(true, 0)), &response.reasoning, signature));
+        items.push(Item::Other(reasoning(Some(&item_id(true, 0)), &response.reasoning, signature)));
     }
     if !response.text.is_empty() || !response.logprobs.is_empty() {
-        let text = text_part(&response.text, &response.logprobs);
-        items.push(message(&item_id(false, items.len()), Some(text)));
+        let text = Text::new(&response.text, &response.logprobs);
+        items.push(Item::Message(Message::new(item_id(false, items.len()), text)));
     }
     for call in &response.tool_calls {
-        items.push(function_call(items.len(), &call.id, &call.name, &call.arguments));
+        items.push(Item::Other(function_call(items.len(), &call.id, &call.name, &call.arguments)));
     }
     to_vec(&body(response, openai::now(), status(response.finish.as_ref()), items))
 }
 
-fn body(response: &Response, created: u64, status: &str, output: Vec<Value>) -> Value {
+fn body<'a>(response: &'a Response, created: u64, status: &'a str, output: Vec<Item<'a>>) -> Body<'a> {
     let reason = match &response.finish {
         _ if status == COMPLETED => None,
         Some(FinishReason::Length) => Some("max_output_tokens"),
         Some(reason @ (FinishReason::ContentFilter | FinishReason::Other(_))) => Some(reason.as_str()),
         _ => None,
     };
-    json!({
-        "id": response.id.as_deref().unwrap_or("resp"),
-        "object": "response",
-        "created_at": created,
-        "status": status,
-        "model": response.model.as_deref().unwrap_or_default(),
-        "output": output,
-        "error": null,
-        "incomplete_details": reason.map(|reason| json!({"reason": reason})),
-        "usage": usage(&response.usage),
-    })
+    Body {
+        id: response.id.as_deref().unwrap_or("resp"),
+        object: "response",
+        created_at: created,
+        status,
+        model: response.model.as_deref().unwrap_or_default(),
+        output,
+        error: None,
+        incomplete_details: reason.map(|reason| json!({"reason": reason})),
+        usage: usage(&response.usage),
+    }
 }
-
-const COMPLETED: &str = "completed";
 
 /// The status of an answer.
 fn status(finish: Option<&FinishReason>) -> &'static str {
@@ -251,29 +244,12 @@ fn status(finish: Option<&FinishReason>) -> &'static str {
     }
 }
 
-/// The position of a piece in the answer.
-fn at(id: &str, place: usize, is_thought: bool, mut data: Value) -> Value {
-    data["item_id"] = id.into();
-    data["output_index"] = place.into();
-    data[if is_thought { "summary_index" } else { "content_index" }] = 0.into();
-    data
-}
-
 fn item_id(is_thought: bool, place: usize) -> String {
     format!("{}_{place}", if is_thought { "rs" } else { "msg" })
 }
 
 fn call_item_id(place: usize) -> String {
     format!("fc_{place}")
-}
-
-fn message(id: &str, text: Option<Value>) -> Value {
-    let status = if text.is_some() { "completed" } else { "in_progress" };
-    json!({"type": "message", "id": id, "role": "assistant", "status": status, "content": Vec::from_iter(text)})
-}
-
-fn text_part(text: &str, tokens: &[TokenLogprob]) -> Value {
-    json!({"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs::openai(tokens)})
 }
 
 fn function_call(place: usize, id: &str, name: &str, arguments: &str) -> Value {

@@ -5,6 +5,7 @@ mod decode_response;
 mod encode_request;
 mod encode_response;
 mod wire;
+mod written;
 
 use super::{
     Adapter, DecodeError, Decoder, Encoder, NamedRequest, OutputBound, Whole, WireRequest, body, openai, output_bound,

@@ -114,6 +114,9 @@ fn a_broken_file_is_named_by_line_and_never_quoted() {
         let shown = format!("{error} {error:?} {:?}", error.hint());
         assert!(!shown.contains("CANARY"), "{shown}");
     }
+    fs::write(file.path(), [good.as_bytes(), b"# caf\xe9\n"].concat()).expect("written");
+    let cause = file.list().expect_err("not UTF-8").cause().expect("a cause").to_owned();
+    assert_eq!(cause, "it is not UTF-8 text: there is a bad byte in line 8");
 }
 
 #[test]
