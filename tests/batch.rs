@@ -767,8 +767,27 @@ fn the_steps_of_a_row_that_were_not_sent_cost_nothing() {
     }
     let counts = |line: &Value| line["attempts"].as_array().map(Vec::len);
     assert_eq!((counts(&found[0]), counts(&found[1])), (Some(1), Some(2)));
+    let why = |line: &Value| line["error"]["message"].to_string();
+    assert!(why(&found[0]).contains("step `a`: ") && why(&found[1]).contains("step `b`: no"), "{found:?}");
     batch(&home, &limits).arg("--resume").output().exits(8);
     assert_eq!(lines(home.path().join("out.jsonl")).len(), 3, "the limit can be kept, because all is known");
+}
+
+#[test]
+fn a_step_that_fails_for_nothing_is_told_once() {
+    let gateway = Gateway::by(|request| match request.prompt().as_str() {
+        "side" => Reply::sse().role().text("half").finish("length").done(),
+        prompt => Reply::stream(&[prompt]),
+    });
+    let config = "[pipeline.two]\nsteps = [{ name = \"extra\", prompt = \"side\" }, { name = \"b\", prompt = \"2 {{ input }}\" }]\n";
+    let home = Home::with(&gateway).config(config);
+    home.file("rows.jsonl", rows(3));
+    let outcome = batch(&home, &["--pipeline", "two"]).output();
+    outcome.exits(0);
+    let found = lines(home.path().join("out.jsonl"));
+    assert!(found.iter().all(|line| line["status"] == "ok" && line["error"].is_null()), "{found:?}");
+    assert_eq!(outcome.stderr().matches("step `extra`: ").count(), 1, "{outcome}");
+    outcome.says("its answer is not used");
 }
 
 #[test]

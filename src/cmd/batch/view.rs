@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use self::steps::of_steps;
+use self::steps::{of_steps, unused_failures};
 use self::telling::Told;
 use super::judging::Judging;
 use super::keeper::Keeper;
@@ -169,6 +169,9 @@ impl BatchView<'_> {
 
     fn row_ended(&mut self, row: Open) -> Result<(), Error> {
         let Open { info, place, mut records, fallbacks, has_fallen_back, .. } = row;
+        if self.judging.is_none() {
+            unused_failures(&records).iter().for_each(|message| self.tell_message(message));
+        }
         let answer = match self.judging {
             // A row that cannot be used has its record in another place.
             Some(_) => records.remove(&0).or_else(|| Some(records.pop_last()?.1)),

@@ -2,8 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use crate::call::STEP_TAG;
+use crate::error::Failure;
 use crate::money::Usd;
 use crate::record::{Cost, Record, Status};
+
+/// What is said of the steps that failed, or whose answer is incomplete, although the last one has answered: it uses none of them.
+pub(super) fn unused_failures(records: &BTreeMap<usize, Record>) -> Vec<String> {
+    let is_answered = records.values().next_back().is_some_and(|last| last.status == Status::Ok);
+    let failed = records.values().filter(|_| is_answered).filter_map(at_step);
+    failed.map(|failure| format!("{} (its answer is not used)", failure.message)).collect()
+}
+
+/// Why a step failed, with its name.
+fn at_step(record: &Record) -> Option<Failure> {
+    let failure = record.error.clone()?;
+    let message = match record.tags.get(STEP_TAG) {
+        Some(step) => format!("step `{step}`: {}", failure.message),
+        None => failure.message,
+    };
+    Some(Failure { message, ..failure })
+}
 
 /// The record of a row: that of its call, or of the last step of its pipeline with the costs of all steps.
 pub(super) fn of_steps(mut records: BTreeMap<usize, Record>, name: &str, width: usize) -> Option<Record> {
@@ -17,7 +36,9 @@ pub(super) fn of_steps(mut records: BTreeMap<usize, Record>, name: &str, width: 
         && let Some((_, failed)) =
             records.iter().find(|(_, record)| !matches!(record.status, Status::Ok | Status::Skipped))
     {
-        (last.status, last.error) = (failed.status, failed.error.clone());
+        (last.status, last.error) = (failed.status, at_step(failed));
+    } else {
+        last.error = at_step(&last);
     }
     // A step that was not sent took nothing.
     let sent: Vec<&Record> = records.values().filter(|record| record.status != Status::Skipped).collect();

@@ -42,15 +42,19 @@ impl BatchView<'_> {
     pub(super) fn tell_step(&mut self, event: &Event) {
         self.state.told.names.take(event);
         if let Some(message) = event.message() {
-            // What differs in an amount alone says the same, but the names of models have digits as well.
-            let words = message.split(' ').filter(|word| word.contains(char::is_alphabetic));
-            self.tell_once(words.collect::<Vec<_>>().join(" "), message);
+            self.tell_message(message);
         } else if let Some(message) = self.state.told.names.step(event) {
             self.tell_once(same_step(event).unwrap_or_else(|| message.clone()), &message);
         }
     }
 
-    /// Tells what a call says of the models that it asks or leaves out, once for all calls that say the same.
+    /// Tells what a call says, once for all calls that say the same.
+    pub(super) fn tell_message(&mut self, message: &str) {
+        // What differs in an amount alone says the same, but the names of models have digits as well.
+        let words = message.split(' ').filter(|word| word.contains(char::is_alphabetic));
+        self.tell_once(words.collect::<Vec<_>>().join(" "), message);
+    }
+
     fn tell_once(&mut self, said: String, message: &str) {
         let told = &mut self.state.told.calls;
         if told.len() > MOST_TOLD || !told.insert(said) {
