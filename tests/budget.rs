@@ -377,6 +377,17 @@ fn calls_that_count_as_nothing_are_told_below_the_budgets() {
     }
 }
 
+#[test]
+fn the_warning_of_a_budget_names_the_model_and_its_gateway_where_two_have_it() {
+    let gateway = Gateway::by(|_| dollar());
+    let table = |name| format!("[gateway.{name}]\nbase_url = \"{}\"\nauth = \"none\"\n", gateway.base_url());
+    let budget = "[[budget]]\nlimit = 0.1\nper = \"total\"\naction = \"warn\"\nmatch = { gateway = \"two\" }\n";
+    let price = "[price.m]\ninput = 10000\noutput = 100000\n";
+    let home = Home::new().config(&format!("{}{}{budget}{price}", table("one"), table("two")));
+    let outcome = home.llm(["compare", "-m", "one::m,two::m", "--max-tokens", "10", "hi"]).output();
+    outcome.exits(0).says("two::m: budget of $0.10").never_says("one::m: budget");
+}
+
 // L17
 #[cfg(unix)]
 #[test]

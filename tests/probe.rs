@@ -188,6 +188,29 @@ fn findings_are_kept_and_used_by_lists_and_routing() {
     assert_eq!(ask.exits(0).json()["text"], "Pelican. I am m", "what the request does not need does not matter");
 }
 
+// L17
+#[cfg(unix)]
+#[test]
+fn findings_that_others_could_have_changed_are_told_where_models_are_listed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let list = json!({"object": "list", "data": [{"id": "m"}]});
+    let gateway = Gateway::by(move |request| match request.path.ends_with("/models") {
+        true => Reply::json(200, &list),
+        false => Reply::stream(&["Pelican."]),
+    });
+    let home = Home::with(&gateway);
+    home.llm(["probe", "-m", "m", "--only", "stop"]).output().exits(0);
+    let kept = home.files().into_iter().find(|path| path.to_string_lossy().contains("/probes/")).expect("findings");
+    std::fs::set_permissions(kept, std::fs::Permissions::from_mode(0o666)).expect("ours");
+    for command in [&["models"][..], &["models", "-o", "json"], &["models", "show", "m"]] {
+        home.llm(command)
+            .output()
+            .exits(0)
+            .says("what `llm probe` found about")
+            .says("can be written to by every user");
+    }
+}
+
 #[test]
 fn what_is_said_of_models_that_lack_something_is_true_for_each_call() {
     let gateway = Gateway::by(move |request: &Request| match (request.model().as_str(), request.prompt()) {
@@ -227,6 +250,9 @@ fn the_cost_is_said_first_and_a_limit_is_kept() {
     let dry = home.llm(["probe", "-m", "m", "--dry-run"]).output();
     assert!(dry.exits(0).stdout().contains("POST "), "{dry}");
     assert_eq!(gateway.requests().len(), 2, "nothing was sent");
+    // Half a price is none.
+    let home = Home::with(&gateway).config("[price.m]\ninput = 1\n");
+    home.llm(["probe", "-m", "m", "--only", "stop"]).output().exits(0).says("2 requests of unknown price");
 }
 
 #[test]

@@ -99,12 +99,18 @@ impl Row {
         })
     }
 
-    /// The ratio of the default group, or of the only group that may use the model. Returns `None` where there are several.
+    /// The ratio of the default group, or of the only group that may use the model. Returns `None` where there are several, or where
+    /// the default group alone pays nothing: nobody knows in which one the key is, and what it costs must not be nothing.
     fn group(&self, groups: &BTreeMap<String, Ratio>) -> Option<Ratio> {
         let enabled = |name: &String| self.enable_groups.as_ref().is_none_or(|names| names.contains(name));
-        let mut open = groups.iter().filter(|(name, _)| enabled(name));
+        let is_free = |ratio: &Ratio| ratio.0 == Usd::ZERO;
+        let open_groups = || groups.iter().filter(|(name, _)| enabled(name));
+        let is_free_for_all = open_groups().all(|(_, ratio)| is_free(ratio));
+        let mut open = open_groups();
         match (groups.get(DEFAULT_GROUP), open.next(), open.next()) {
-            (Some(ratio), ..) if enabled(&DEFAULT_GROUP.to_owned()) => Some(*ratio),
+            (Some(ratio), ..) if enabled(&DEFAULT_GROUP.to_owned()) => {
+                Some(*ratio).filter(|ratio| is_free_for_all || !is_free(ratio))
+            }
             (_, Some((_, ratio)), None) => Some(*ratio),
             (None, None, _) if groups.is_empty() => Some(Ratio(Usd::from_picos(1_000_000_000_000))),
             _ => None,
@@ -164,6 +170,9 @@ mod tests {
         assert_eq!(costs(&row(r#"["vip"]"#), two), some("1", "1"), "it is sold to that group alone");
         assert_eq!(costs(&row(r#"["vip","pro"]"#), two), None);
         assert_eq!(costs(&row("[]"), two), None);
+        let free = r#"{"default":0,"vip":9}"#;
+        assert_eq!(costs(&row(r#"["default","vip"]"#), free), None, "the key may be in the other one");
+        assert_eq!(costs(&row(r#"["default"]"#), free), some("0", "0"));
     }
 
     #[test]

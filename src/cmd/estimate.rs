@@ -49,8 +49,13 @@ impl Estimate {
             let usage = |input, output| Usage { input: Some(input), output: Some(output), ..Usage::default() };
             let expected =
                 usage(input_tokens(&call.request, &target.model), max_tokens.unwrap_or(SHORT_ANSWER).min(SHORT_ANSWER));
-            let cost = quote.cost(&Usage { reasoning: Some(0), ..expected }).map(|cost| cost.usd);
-            sum.expected += cost.and_then(|cost| cost.times(times)).unwrap_or_default();
+            // Half a price, such as that of the input alone, tells no cost.
+            let cost = quote.cost(&Usage { reasoning: Some(0), ..expected });
+            let Some(cost) = cost.and_then(|cost| cost.usd.times(times)) else {
+                sum.unpriced += times;
+                continue;
+            };
+            sum.expected += cost;
             let is_bounded = adapter.unpriced_field(&wire).is_none();
             let most = max_tokens.zip(answers).filter(|_| is_bounded).and_then(|(tokens, answers)| {
                 let input = most_input(&call.request, &wire.body, &target.model);

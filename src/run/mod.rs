@@ -14,7 +14,7 @@ pub(crate) use prepare::{
     Notices, Preparation, PrepareOptions, PreparedGateways, ShownWait, answer_store, halves_batch_prices, key_name,
     pricing,
 };
-pub(crate) use probed::findings;
+pub(crate) use probed::{findings, tell_all_refused, tell_refused};
 pub use schedule::{Calls, Schedule, Step};
 pub(crate) use single::Single;
 

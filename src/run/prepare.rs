@@ -281,17 +281,16 @@ impl Preparation<'_> {
     /// Says which findings about these models are not read, for the same reason.
     fn tell_refused_findings(&self, targets: BTreeSet<(&str, &str)>) {
         for (gateway, model) in targets {
-            let found = probed::findings(self.settings, gateway);
-            if let Some(why) = found.and_then(|found| found.refused(model)) {
-                self.notices.notice(&format!("what `llm probe` found about {model} is not read: {why}"));
+            if let Some(found) = probed::findings(self.settings, gateway) {
+                probed::tell_refused(&found, model, self.notices);
             }
         }
     }
 
     /// Says that findings about models of this gateway are not read, where it is not known which of them will be asked.
     fn tell_all_refused_findings(&self, gateway: &str) {
-        for why in probed::findings(self.settings, gateway).iter().flat_map(|found| found.all_refused()) {
-            self.notices.notice(&format!("what `llm probe` found about models of {gateway} is not read: {why}"));
+        if let Some(found) = probed::findings(self.settings, gateway) {
+            probed::tell_all_refused(&found, gateway, self.notices);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use super::Notices;
 use crate::call::Target;
 use crate::config::{Gateway, Settings};
 use crate::policy::Lacks;
@@ -14,6 +15,20 @@ pub(crate) fn findings(settings: &Settings, gateway: &str) -> Option<Findings> {
     // The settings have the same address each time; the demo gateway runs on another port each time.
     let base_url = settings.gateway(gateway).ok()?.base_url;
     Some(Findings::new(settings.dirs.data.as_deref()?, gateway, base_url.as_str()))
+}
+
+/// What is said where the findings about this model are not read, because others could have put them there.
+pub(crate) fn tell_refused(found: &Findings, model: &str, notices: &dyn Notices) {
+    if let Some(why) = found.refused(model) {
+        notices.notice(&format!("what `llm probe` found about {model} is not read: {why}"));
+    }
+}
+
+/// As [`tell_refused`], of all models of this gateway.
+pub(crate) fn tell_all_refused(found: &Findings, gateway: &str, notices: &dyn Notices) {
+    for why in found.all_refused() {
+        notices.notice(&format!("what `llm probe` found about models of {gateway} is not read: {why}"));
+    }
 }
 
 /// What models of these gateways were found not to do. A file is read when a request first needs a feature of its model.

@@ -140,7 +140,7 @@ fn has_any(fields: &Map<String, Value>, names: &[&str]) -> bool {
 /// The JSON of a body.
 fn json(text: &str) -> Option<Value> {
     let short = || Some(text).filter(|text| text.len() <= LARGEST).and_then(|text| serde_json::from_str(text).ok());
-    fields(text.as_bytes()).map(Value::Object).or_else(short)
+    fields(text.as_bytes()).map(Value::Object).or_else(short).map(shape::with_usual_names)
 }
 
 /// Reads a body of any known shape.

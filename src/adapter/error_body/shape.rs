@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::asked_wait;
 use crate::words::on_one_line;
@@ -148,6 +148,25 @@ impl Said {
         let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
         self.status = self.status.or_else(|| number?.try_into().ok().filter(|status| (400..600).contains(status)));
         self
+    }
+}
+
+/// The body with the names of its fields as most gateways have them: those of Amazon and of programs in C# begin with a capital.
+pub(super) fn with_usual_names(body: Value) -> Value {
+    match body {
+        Value::Array(items) => items.into_iter().map(with_usual_names).collect(),
+        Value::Object(fields) => {
+            let (usual, capital): (Vec<_>, Vec<_>) =
+                fields.into_iter().partition(|(name, _)| !name.starts_with(|letter: char| letter.is_ascii_uppercase()));
+            let mut named: Map<String, Value> =
+                usual.into_iter().map(|(name, value)| (name, with_usual_names(value))).collect();
+            for (name, value) in capital {
+                let name = name[..1].to_ascii_lowercase() + &name[1..];
+                named.entry(name).or_insert_with(|| with_usual_names(value));
+            }
+            Value::Object(named)
+        }
+        other => other,
     }
 }
 

@@ -42,6 +42,8 @@ fn every_known_shape_gives_its_message() {
         (400, r#"{"err":"a"}"#, InvalidRequest, "a"),
         (400, r#"{"error_msg":"b"}"#, InvalidRequest, "b"),
         (400, r#"{"header":{"message":"c"}}"#, InvalidRequest, "c"),
+        (403, r#"{"Message":"Bearer Token has expired"}"#, Auth, "Bearer Token has expired"),
+        (429, r#"{"Error":{"Code":"Throttling","Message":"slow"}}"#, RateLimited, "slow"),
         (400, r#"{"errors":[{"message":"d"}]}"#, InvalidRequest, "d"),
         (502, r#"{"response":{"error":{"message":"e"}}}"#, Unavailable, "e"),
         (400, r#"{"error":{"message":"{\"error\":{\"message\":\"inner\"}}"}}"#, InvalidRequest, "inner"),

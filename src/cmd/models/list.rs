@@ -15,7 +15,7 @@ use crate::report::format;
 use crate::report::models::{self, Offer};
 use crate::report::rates::per_million;
 use crate::report::term;
-use crate::run::{Notices, findings};
+use crate::run::{Notices, findings, tell_all_refused};
 
 pub(super) fn run(context: &Context, args: &ModelsListArgs) -> Result<u8, Error> {
     let query = Query::new(args)?;
@@ -74,6 +74,9 @@ fn priced(context: &Context, gateway: &Gateway, catalogue: Catalogue) -> Vec<Off
         let _ = thread.join();
     }
     let probed = findings(settings, &gateway.name);
+    if let Some(found) = &probed {
+        tell_all_refused(found, &gateway.name, context);
+    }
     let offer = |model: ModelInfo| Offer {
         quote: pricing.quote(gateway, &model.id),
         probed: probed.as_ref().and_then(|found| found.of(&model.id)),

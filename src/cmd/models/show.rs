@@ -15,7 +15,7 @@ use crate::pricing::{Identity, Pricing};
 use crate::record::CostOrigin;
 use crate::report::models::{self, Listing, Offer, Shown};
 use crate::report::term;
-use crate::run::{Notices, findings};
+use crate::run::{Notices, findings, tell_refused};
 use crate::secret::{AtHand, Found};
 
 pub(super) fn run(context: &Context, args: &ModelsShowArgs) -> Result<u8, Error> {
@@ -247,6 +247,9 @@ fn shown(context: &Context, id: &str, offered: &Offered) -> Shown {
         let probed = findings(settings, &gateway.name);
         let same = |model: &str| model == id || identity.is_called(model);
         for model in catalogue.models.iter().filter(|model| same(&model.id)) {
+            if let Some(found) = &probed {
+                tell_refused(found, &model.id, context);
+            }
             let quote = pricing.quote(gateway, &model.id);
             // The markup applies to list prices, not to a price of the config.
             let is_list = quote.as_ref().is_some_and(|quote| quote.origin != CostOrigin::Config);

@@ -22,6 +22,8 @@ const GRACE: i64 = 60;
 pub(super) struct Reservation {
     limits: Arc<SpendingLimits>,
     target: Target,
+    /// The model as messages name it.
+    name: String,
     entry: Entry,
     /// For each account of the entry, the budget in words, and what to do where it lacks the amount.
     words: Vec<(String, String)>,
@@ -68,6 +70,7 @@ impl Reservation {
         Self {
             limits: Arc::clone(limits),
             target: call.target().clone(),
+            name: call.target().name_among(call.told_apart()),
             entry,
             words: words.collect(),
             max_cost: call.caller.max_cost.clone(),
@@ -98,7 +101,8 @@ impl Reservation {
             if let Some(shortfall) = &decision.refused {
                 return Err(refused(self.describe(shortfall), &*self.words[shortfall.account].1));
             }
-            notices.extend(decision.warned.iter().map(|shortfall| self.describe(shortfall)));
+            let warned = decision.warned.iter();
+            notices.extend(warned.map(|shortfall| format!("{}: {}", self.name, self.describe(shortfall))));
         }
         self.is_made = true;
         Ok(notices)
@@ -121,7 +125,7 @@ impl Reservation {
         let store = self.limits.store.as_ref().filter(|_| is_made && !self.entry.accounts.is_empty())?;
         store.settle(&self.entry, spent);
         let (cost, amount) = (spent.cost, self.entry.amount);
-        (cost > amount).then(|| format!("{} cost {cost}, more than the {amount} set aside for it", self.target))
+        (cost > amount).then(|| format!("{} cost {cost}, more than the {amount} set aside for it", self.name))
     }
 
     /// What the request cost. One that may have been billed although nothing says so has cost the whole amount, and so has one of
