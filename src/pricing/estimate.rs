@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use serde_json::Value;
 
-use super::document;
-use crate::chat::{ImageSource, MediaKind, Part, Request, ResponseFormat, Usage};
+use super::{archive, document};
+use crate::chat::{ImageSource, MediaKind, Part, Request, ResponseFormat, Usage, decode_base64};
 use crate::rates::CacheMark;
 
 /// What is counted.
@@ -23,6 +23,14 @@ impl Count<'_> {
         Self { picture: picture(model), most: None }
     }
 
+    /// The tokens of a picture that is sent in this detail.
+    fn in_detail(self, detail: Option<&str>) -> u64 {
+        match detail {
+            None | Some("auto" | "low" | "high") => self.picture,
+            Some(_) => self.picture.max(ORIGINAL),
+        }
+    }
+
     /// Bytes of text in one token. English has four or more, code and other scripts fewer.
     fn bytes_per_token(self) -> u64 {
         if self.most.is_some() { 1 } else { 4 }
@@ -34,20 +42,26 @@ const IMAGE: u64 = 1_600;
 
 /// The models that take more for a picture, by what is in their names, and the most that they take. OpenAI bills for gpt-4o-mini
 /// 2,833 tokens and 5,667 for each of at most eight tiles, by which a picture costs what it does with gpt-4o; for others, at
-/// most 1,536 patches times 2.46 or 1.72 (developers.openai.com/api/docs/guides/images-vision).
-const LARGE_IMAGES: [(&str, u64); 6] = [
-    ("gpt-4o-mini", 48_169),
-    ("gpt-4.1-nano", 3_779),
-    ("gpt-5-nano", 3_779),
-    ("gpt-4.1-mini", 2_642),
-    ("gpt-5-mini", 2_642),
-    ("o4-mini", 2_642),
+/// most 1,536 patches times 2.46 or 1.72, and 2,500 patches for those from gpt-5.4 on (developers.openai.com/api/docs/guides/images-vision).
+const LARGE_IMAGES: [(&[&str], u64); 5] = [
+    (&["gpt-4o-mini"], 48_169),
+    (&["gpt-", "-nano"], 3_779),
+    (&["gpt-", "-mini"], 2_642),
+    (&["o4-mini"], 2_642),
+    (&["gpt-5."], 2_500),
 ];
+
+/// The most tokens of a picture that is sent with `detail: "original"`.
+const ORIGINAL: u64 = 10_000;
+
+/// What vendors add to a prompt where tools may be called, in tokens: Anthropic at most 346, and 735 for those of its own.
+const TOOLS: u64 = 1_081;
 
 /// The tokens of a picture at full detail for this model.
 fn picture(model: &str) -> u64 {
     let model = model.to_ascii_lowercase();
-    LARGE_IMAGES.iter().find(|(name, _)| model.contains(name)).map_or(IMAGE, |(_, tokens)| *tokens)
+    let is_it = |(words, _): &&(&[&str], u64)| words.iter().all(|word| model.contains(word));
+    LARGE_IMAGES.iter().find(is_it).map_or(IMAGE, |(_, tokens)| *tokens)
 }
 
 /// Characters of Base64 in about one token of a document or a recording. Only where the most tokens are counted, a document is
@@ -93,8 +107,8 @@ pub struct MostInput {
 
 /// The most input that a request with this body may have for this model. No tokenizer makes more tokens of a text than the text has bytes,
 /// and the JSON around a message has more bytes than a model's own marks around it have tokens. Only what is no text is
-/// estimated: an image by its usual price, a PDF by its pages and what its text is compressed to, a recording by its length. A
-/// file of text in Base64 counts by its bytes.
+/// estimated: an image by its usual price, a PDF by its pages and what its text is compressed to, an office file by what is compressed in
+/// it, a recording by its length. A file of text in Base64 counts by its bytes.
 pub fn most_input(request: &Request, body: &[u8], model: &str) -> MostInput {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     let left = Cell::new(document::MOST_INFLATED);
@@ -108,19 +122,23 @@ pub fn most_input(request: &Request, body: &[u8], model: &str) -> MostInput {
         Part::Audio(audio) => (base64 + audio.base64.len(), tokens + part(media, most)),
         Part::Text(_) | Part::Reasoning { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => (base64, tokens),
     });
-    let tokens = (body.len().saturating_sub(base64) as u64).saturating_add(tokens);
+    let tools = if has(body, "\"tools\"") { TOOLS } else { 0 };
+    let tokens = (body.len().saturating_sub(base64) as u64).saturating_add(tokens).saturating_add(tools);
     MostInput { tokens, mark: mark(body) }
+}
+
+fn has(body: &[u8], text: &str) -> bool {
+    memchr::memmem::find(body, text.as_bytes()).is_some()
 }
 
 /// What the body marks for a cache. No writer of JSON escapes a letter in a name, so a body that has such an escape may hide a
 /// mark.
 fn mark(body: &[u8]) -> CacheMark {
-    let has = |text: &str| memchr::memmem::find(body, text.as_bytes()).is_some();
     let is_hidden =
         || memchr::memmem::find_iter(body, br"\u00").any(|at| matches!(body.get(at + 4), Some(b'4'..=b'7')));
-    if has("prompt_cache_breakpoint") || is_hidden() {
+    if has(body, "prompt_cache_breakpoint") || is_hidden() {
         CacheMark::HalfDay
-    } else if has("cache_control") {
+    } else if has(body, "cache_control") {
         CacheMark::Hour
     } else {
         CacheMark::None
@@ -134,8 +152,10 @@ fn part(part: &Part, count: Count<'_>) -> u64 {
         Part::ToolCall(call) => text(&call.name) + text(&call.arguments),
         Part::ToolResult { content, .. } => text(content),
         Part::Image(image) => match &image.source {
-            ImageSource::Url(_) => count.picture,
-            ImageSource::Data { media_type, .. } if MediaKind::of(media_type) == MediaKind::Picture => count.picture,
+            ImageSource::Url(_) => count.in_detail(image.detail.as_deref()),
+            ImageSource::Data { media_type, .. } if MediaKind::of(media_type) == MediaKind::Picture => {
+                count.in_detail(image.detail.as_deref())
+            }
             ImageSource::Data { media_type, base64 } => file(media_type, base64, count),
         },
         Part::File(it) if it.name.as_deref().is_some_and(|name| is_named_otherwise(name, &it.media_type)) => {
@@ -158,7 +178,8 @@ fn file(media_type: &str, base64: &str, count: Count<'_>) -> u64 {
             let text = length.saturating_mul(3).div_ceil(4 * count.bytes_per_token());
             match count.most {
                 Some(left) if base64.starts_with(PDF) => text.max(document::most_tokens(base64, count.picture, left)),
-                _ => text,
+                Some(left) => decode_base64(base64).and_then(|file| archive::most_tokens(&file, left)).unwrap_or(text),
+                None => text,
             }
         }
     }
@@ -212,9 +233,24 @@ mod tests {
             ("gpt-4o", IMAGE),
             ("openai/gpt-4.1-nano", 3_779),
             ("o4-mini", 2_642),
+            ("gpt-5.4-mini", 2_642),
+            ("openai/gpt-5-nano", 3_779),
+            ("gpt-5.5", 2_500),
         ] {
             assert_eq!(input_tokens(&request, model), tokens, "{model}");
             assert_eq!(most_input(&request, b"", model).tokens, tokens, "{model}");
+        }
+    }
+
+    #[test]
+    fn a_picture_in_all_its_detail_counts_as_the_most_that_one_may_take() {
+        for (detail, tokens) in
+            [(None, IMAGE), (Some("low"), IMAGE), (Some("high"), IMAGE), (Some("original"), ORIGINAL)]
+        {
+            let source = ImageSource::Url("https://x/y.png".into());
+            let parts = vec![Part::Image(Image { source, detail: detail.map(str::to_owned) })];
+            let request = Request { messages: vec![Message { role: Role::User, parts }], ..Request::default() };
+            assert_eq!(most_input(&request, b"", "m").tokens, tokens, "{detail:?}");
         }
     }
 
@@ -229,6 +265,8 @@ mod tests {
         };
         let tokens = json(&schema);
         assert!(tokens > 1_000);
+        let body = br#"{"tools":[]}"#;
+        assert_eq!(most_input(&Request::default(), body, "m").tokens, body.len() as u64 + TOOLS);
         let with_tool = Request { tools: vec![tool], ..Request::default() };
         assert_eq!(input_tokens(&with_tool, "m"), 1 + 100 + tokens);
         let format = ResponseFormat::JsonSchema { name: "n".into(), schema, strict: None };

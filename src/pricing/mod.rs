@@ -1,6 +1,7 @@
 //! What answers cost: what the gateway reports, else by the prices of the config, of the gateway's own list or of the
 //! built-in table; unknown where none of them has a price.
 
+mod archive;
 mod document;
 pub mod estimate;
 mod identity;
