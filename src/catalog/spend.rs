@@ -54,7 +54,7 @@ pub async fn statement(gateway: &Gateway, fetch: &impl Fetch) -> Result<Option<S
             let has_no_accounts = |failure: &Failure| {
                 use FailureKind::{InvalidRequest, NotFound, ServerError, Unavailable};
                 let is_refusal = matches!(failure.kind, NotFound | InvalidRequest | ServerError | Unavailable);
-                is_refusal && failure.status != Some(407)
+                is_refusal && failure.status != Some(407) && failure.retry_after.is_none()
             };
             let advised = |failure: Failure| match has_no_accounts(&failure) {
                 true => failure.with_advice(advice),

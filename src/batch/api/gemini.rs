@@ -96,10 +96,16 @@ impl BatchApi for Gemini {
             return Ok((id, Fate::Answer(bytes(line.response))));
         }
         let error = error(line.error);
-        let status = match error["code"].as_u64() {
+        // A code of gRPC, or one of HTTP.
+        let status = match error["code"].as_u64().and_then(|code| u16::try_from(code).ok()) {
+            Some(status @ 400..600) => status,
+            Some(3 | 9 | 11) => 400,
+            Some(4) => 504,
+            Some(5) => 404,
+            Some(7) => 403,
             Some(8) => 429,
             Some(14) => 503,
-            Some(3 | 9 | 11) => 400,
+            Some(16) => 401,
             _ => 500,
         };
         Ok((id, Fate::Failed(failure(Api::Gemini, status, &error))))

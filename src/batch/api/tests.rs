@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::error::FailureKind;
 
 const WIRE: &str = r#"{"model":"m","messages":[]}"#;
 
@@ -115,7 +116,19 @@ fn results_are_told_apart_whatever_became_of_them() {
     let gemini = |line: Value| of(Api::Gemini).result(line.to_string().as_bytes()).expect("a result").1;
     let ok = gemini(json!({"metadata": {"key": "a"}, "response": {"candidates": []}}));
     assert_eq!(ok, Fate::Answer(b"{\"candidates\":[]}".to_vec()));
-    assert!(matches!(gemini(json!({"metadata": {"key": "a"}, "error": {"code": 8, "message": "q"}})), Fate::Failed(_)));
+    for (code, kind) in [
+        (8, FailureKind::RateLimited),
+        (429, FailureKind::RateLimited),
+        (16, FailureKind::Auth),
+        (401, FailureKind::Auth),
+        (3, FailureKind::InvalidRequest),
+        (13, FailureKind::ServerError),
+    ] {
+        match gemini(json!({"metadata": {"key": "a"}, "error": {"code": code, "message": "q"}})) {
+            Fate::Failed(failure) => assert_eq!(failure.kind, kind, "{code}"),
+            other => panic!("{code}: {other:?}"),
+        }
+    }
     // So long an error is not read, and the request has failed all the same.
     let long = json!({"message": "x".repeat(70_000)});
     let failed = [

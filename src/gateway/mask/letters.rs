@@ -200,8 +200,8 @@ fn behind_gap(text: &[u8], start: usize, byte: u8, style: Style, place: Place, w
     }
 }
 
-/// The length of what the text begins with if that means nothing between two characters of a secret: white space and ends of
-/// lines, what joins the parts of a text, characters that cannot be seen, and the other half of UTF-16.
+/// The length of what the text begins with if that means nothing between two characters of a secret: white space, ends of
+/// lines and control characters, what joins the parts of a text, characters that cannot be seen, and the other half of UTF-16.
 fn gap(text: &[u8], style: Style, place: Place) -> Option<usize> {
     Some(match text {
         [b'"', ..] if place == Place::Json => return None,
@@ -209,6 +209,9 @@ fn gap(text: &[u8], style: Style, place: Place) -> Option<usize> {
         [b'0', b',' | b' ', ..] if style == Style::Decimal => 2,
         [b'\0' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'\'' | b'+' | b':' | b',', ..] => 1,
         [b'.' | b'-' | b'_' | b'|' | b';' | b'/', ..] => 1,
+        // Control characters.
+        [0x01..=0x1F | 0x7F, ..] => 1,
+        [0xC2, 0x80..=0x9F, ..] => 2,
         [b'=' | b'\\', b'\n', ..] | [b'\\', b'n' | b'r' | b't', ..] => 2,
         // Soft hyphens, spaces without a break, characters without width, fillers, byte order marks, tags.
         [0xC2, 0xA0 | 0xAD, ..] | [0xCD, 0x8F, ..] | [0xD8, 0x9C, ..] => 2,
@@ -220,7 +223,7 @@ fn gap(text: &[u8], style: Style, place: Place) -> Option<usize> {
         [0xF3, 0xA0, 0x80..=0x87, 0x80..=0xBF, ..] => 4,
         // The same as JSON writes them.
         [b'\\', b'u', b'2', b'0', b'0', b'b'..=b'f' | b'B'..=b'F', ..] => 6,
-        _ => escaped(text).filter(|(byte, _)| matches!(byte, 0 | b'"' | b'\n' | b'\r'))?.1,
+        _ => escaped(text).filter(|(byte, _)| matches!(byte, 0..=0x1F | b'"' | 0x7F..=0x9F))?.1,
     })
 }
 
