@@ -49,6 +49,12 @@ fn settings_are_set_read_and_removed_and_comments_stay() {
         home.llm(["config", "get", key]).output().exits(0).prints(got);
     }
     let after = text(&home);
+    let more = "[[budget]]\nlimit = 5\nper = \"day\"\n[store]\nurl = \"postgres://u:secret@localhost/db\"\n";
+    home.file("llm.toml", format!("{after}{more}"));
+    assert!(home.llm(["config", "get", "budget"]).output().exits(0).stdout().contains("limit = 5"));
+    home.llm(["config", "get", "store.url"]).output().exits(0).prints("***\n");
+    home.llm(["config", "get", "otel"]).output().exits(1).says("otel is not set");
+    home.file("llm.toml", &after);
     for kept in ["# mine\n", "# why\n", "x = [\"a\"] # one\n"] {
         assert!(after.contains(kept), "{after}");
     }

@@ -63,6 +63,9 @@ fn what_is_printed_can_be_copied() {
     assert_eq!(copied(), ANSWER);
     assert_eq!(std::fs::read_to_string(home.path().join("keys")).expect("counted").trim(), "0");
     home.llm(["last", "-x", "sh", "--copy"]).output().exits(0).prints("ls\n");
+    // What cannot be copied is printed all the same.
+    let without = home.llm(["last", "-x", "sh", "--copy"]).env("PATH", "/nonexistent").output();
+    without.exits(74).prints("ls\n").says("the clipboard");
     assert_eq!(copied(), "ls\n");
     // From another machine, the terminal's own clipboard is the one of the user.
     let remote = home.llm(["last", "-x", "sh", "--copy"]).env("SSH_TTY", "/dev/x").terminal(Wiring::ALL).output();

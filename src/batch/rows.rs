@@ -26,7 +26,10 @@ pub const LARGEST_ROW: usize = 8 << 20;
 
 /// A CSV record is given up when it is this many bytes long: most likely a quote is never closed, and the rest of the file
 /// would be one field.
-const LARGEST_RECORD: u64 = 4 * LARGEST_ROW as u64;
+const LARGEST_RECORD: u64 = 2 * LARGEST_ROW as u64;
+
+/// The first record of CSV, which has the names of the columns, is given up when it is this many bytes long. Each column takes memory.
+const LARGEST_HEADER: u64 = 1 << 20;
 
 /// A line is given up when it is this many bytes long, and the data set with it: it is one in no form that is known, or it never
 /// ends.
@@ -439,11 +442,17 @@ fn finished(mut line: Vec<u8>, length: u64) -> Result<Vec<u8>, u64> {
 }
 
 fn csv_reader(input: Input, delimiter: u8) -> io::Result<Reader> {
-    let left = Arc::new(AtomicU64::new(LARGEST_RECORD));
+    let left = Arc::new(AtomicU64::new(LARGEST_HEADER));
     let capped = Capped { inner: input, left: Arc::clone(&left) };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(capped);
     let invalid = |message: String| io::Error::new(io::ErrorKind::InvalidData, message);
-    let header = reader.headers().map_err(io_error)?;
+    let header = reader.headers().map_err(|error| match io_error(error) {
+        error if error.kind() == io::ErrorKind::FileTooLarge => invalid(format!(
+            "its first line, which has the names of the columns, is longer than {} MiB",
+            LARGEST_HEADER >> 20
+        )),
+        error => error,
+    })?;
     let names: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
     let mut seen = HashSet::new();
     if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {

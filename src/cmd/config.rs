@@ -6,7 +6,7 @@ use std::path::Path;
 use super::change::change;
 use super::{Context, editor, explain, shared};
 use crate::cli::ConfigCommand;
-use crate::config::{Env, Settings, TEMPLATE, parse_key, write_config};
+use crate::config::{ConfigEdit, Env, Settings, TEMPLATE, parse_key, write_config};
 use crate::error::Error;
 use crate::report;
 use crate::report::term::print;
@@ -89,23 +89,46 @@ fn init(path: &str, replace: bool) -> Result<(), Error> {
 fn get(context: &Context, key: &str) -> Result<u8, Error> {
     let parts = parse_key(key)?;
     let text = report::config::in_force(&context.settings)?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error| Error::config(error.to_string()))?;
-    let mut value = &toml::Value::Table(table);
-    for part in &parts {
-        match value.get(part) {
-            Some(inner) => value = inner,
+    let in_force: toml::Table = toml::from_str(&text).map_err(|error| Error::config(error.to_string()))?;
+    // Budgets, classes of keys and what servers share are set by the file alone, and so is what they leave out.
+    let in_file = || {
+        let mut table = ConfigEdit::open(&context.settings.env)?.values()?;
+        hide_secrets(&mut table);
+        Ok::<_, Error>(value_at(table, &parts))
+    };
+    let value = match value_at(in_force, &parts) {
+        Some(value) => value,
+        None => match in_file()? {
+            Some(value) => value,
             None => {
                 context.notice(&format!("{key} is not set"));
                 return Ok(1);
             }
-        }
-    }
+        },
+    };
     print(match value {
         toml::Value::String(text) => format!("{text}\n").into(),
         toml::Value::Table(table) => table.to_string().into(),
         value => format!("{value}\n").into(),
     })?;
     Ok(0)
+}
+
+fn value_at(table: toml::Table, key: &[String]) -> Option<toml::Value> {
+    key.iter().try_fold(toml::Value::Table(table), |value, part| match value {
+        toml::Value::Table(mut table) => table.remove(part),
+        _ => None,
+    })
+}
+
+/// Hides the texts that may hold a key or a password: those of headers, and the address of a database.
+fn hide_secrets(table: &mut toml::Table) {
+    const SECRET: [[&str; 2]; 2] = [["store", "url"], ["otel", "headers"]];
+    for [name, field] in SECRET {
+        if let Some(secret) = table.get_mut(name).and_then(|table| table.get_mut(field)) {
+            *secret = "***".into();
+        }
+    }
 }
 
 /// The longest value that is set, in bytes.

@@ -87,6 +87,15 @@ impl ConfigEdit {
         &self.path
     }
 
+    /// The values that stand in the file.
+    ///
+    /// # Errors
+    /// It is not TOML.
+    pub fn values(&self) -> Result<toml::Table, Error> {
+        toml::from_str(&self.before)
+            .map_err(|error| Error::config(format!("{}: {}", self.path.display(), error.message())))
+    }
+
     /// The settings that the changed file gives.
     ///
     /// # Errors

@@ -52,11 +52,7 @@ pub(super) struct RetryAdvice {
 /// the gateway says that it can.
 pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let should_retry = text("x-should-retry").and_then(|value| match value {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    });
+    let should_retry = text("x-should-retry").and_then(|value| value.to_ascii_lowercase().parse().ok());
     if !matches!(status, 402 | 408 | 409 | 429 | 500..) && should_retry != Some(true) {
         return RetryAdvice { retry_after: None, should_retry };
     }

@@ -38,6 +38,10 @@ fn csv_has_names_quotes_and_line_numbers() {
     assert_eq!(field(&rows(b"a\tb\n1\t2\n", Some(RowFormat::Tsv))[0], "b"), "2");
     let twice = Rows::new(Box::new(&b"a,a\n1,2\n"[..]), None, Some(RowFormat::Csv)).expect_err("refused");
     assert_eq!(twice.to_string(), "two columns are called `a`");
+    // Each column takes far more memory than its bytes.
+    let wide = std::io::Cursor::new([vec![b','; 2 << 20], b"\n1,2\n".to_vec()].concat());
+    let error = Rows::new(Box::new(wide), None, Some(RowFormat::Csv)).expect_err("refused");
+    assert_eq!(error.to_string(), "its first line, which has the names of the columns, is longer than 1 MiB");
 }
 
 // L31

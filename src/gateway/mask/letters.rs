@@ -214,7 +214,9 @@ fn gap(text: &[u8], style: Style, place: Place) -> Option<usize> {
         [0xC2, 0x80..=0x9F, ..] => 2,
         [b'=' | b'\\', b'\n', ..] | [b'\\', b'n' | b'r' | b't', ..] => 2,
         // Soft hyphens, spaces without a break, characters without width, fillers, byte order marks, tags.
-        [0xC2, 0xA0 | 0xAD, ..] | [0xCD, 0x8F, ..] | [0xD8, 0x9C, ..] => 2,
+        [0xC2, 0xA0 | 0xAD, ..] | [0xD8, 0x9C, ..] => 2,
+        // Marks that are put on the letter before them.
+        [0xCC, 0x80..=0xBF, ..] | [0xCD, 0x80..=0xAF, ..] => 2,
         [0xE1, 0xA0, 0x8B..=0x8F, ..] | [0xE2, 0x80, 0x80..=0x8F | 0xA8..=0xAF, ..] | [0xE2, 0x81, 0x9F..=0xAF, ..] => {
             3
         }
@@ -223,7 +225,7 @@ fn gap(text: &[u8], style: Style, place: Place) -> Option<usize> {
         [0xF3, 0xA0, 0x80..=0x87, 0x80..=0xBF, ..] => 4,
         // The same as JSON writes them.
         [b'\\', b'u', b'2', b'0', b'0', b'b'..=b'f' | b'B'..=b'F', ..] => 6,
-        _ => escaped(text).filter(|(byte, _)| matches!(byte, 0..=0x1F | b'"' | 0x7F..=0x9F))?.1,
+        _ => escaped(text).filter(|(byte, _)| matches!(byte, 0..=b' ' | b'"' | 0x7F..=0xA0 | 0xAD))?.1,
     })
 }
 
@@ -288,7 +290,7 @@ fn after_slashes(text: &[u8]) -> Option<(u8, usize)> {
 
 /// The rest of an entity after its ampersand: those that have names, and those of numbers. Browsers need no semicolon.
 fn entity(text: &[u8]) -> Option<(u8, usize)> {
-    const NAMED: [(&[u8], u8); 37] = [
+    const NAMED: [(&[u8], u8); 38] = [
         (b"Hat;", b'^'),
         (b"NewLine;", b'\n'),
         (b"Tab;", b'\t'),
@@ -313,6 +315,7 @@ fn entity(text: &[u8]) -> Option<(u8, usize)> {
         (b"lsqb;", b'['),
         (b"lt;", b'<'),
         (b"midast;", b'*'),
+        (b"nbsp;", 0xA0),
         (b"num;", b'#'),
         (b"percnt;", b'%'),
         (b"period;", b'.'),

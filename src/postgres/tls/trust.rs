@@ -165,11 +165,36 @@ fn advice_about(error: &rustls::Error) -> Option<&'static str> {
             "if an authority of your own signed the certificate of the database, name its file in ca_file of [store], or in \
              sslrootcert of the url",
         ),
+        rustls::Error::InvalidCertificate(CertificateError::Other(_))
+            if error.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            Some(
+                "whoever runs the database can make it a certificate that is no authority (`openssl req -x509 -addext \
+             basicConstraints=critical,CA:FALSE …`), which ca_file of [store], or sslrootcert of the url, can name",
+            )
+        }
         error if is_about_the_name(error) => Some(
             "the host in the url must be a name that the certificate of the database has; sslmode=verify-ca does not \
              compare them",
         ),
         rustls::Error::InvalidCertificate(_) => Some("whoever runs the database has to mend its certificate"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mistake_of_a_certificate_has_its_way_out() {
+        let wrong = |error| advice_about(&rustls::Error::InvalidCertificate(error)).expect("advice");
+        assert!(wrong(CertificateError::UnknownIssuer).contains("ca_file of [store]"));
+        assert!(wrong(CertificateError::NotValidForName).contains("the host in the url"));
+        assert!(wrong(CertificateError::Expired).contains("has to mend"));
+        let other = std::io::Error::other("CaUsedAsEndEntity");
+        let own = CertificateError::Other(rustls::OtherError(std::sync::Arc::new(other)));
+        assert!(wrong(own).contains("no authority") && !wrong(CertificateError::Revoked).contains("no authority"));
+        assert_eq!(advice_about(&rustls::Error::DecryptError), None);
     }
 }
