@@ -508,6 +508,25 @@ fn an_answer_that_ends_before_its_first_word_counts_as_set_aside_or_as_what_it_t
     }
 }
 
+#[test]
+fn a_failure_that_says_what_it_took_counts_as_that() {
+    let told = |status: u16| {
+        let usage = serde_json::json!({"prompt_tokens": 1, "completion_tokens": 50});
+        Reply::json(status, &serde_json::json!({"error": {"message": "boom"}, "usage": usage}))
+    };
+    for (reply, left) in [
+        (Reply::error(500, "boom"), "$10.00 left"),
+        (told(400), "$5.00 left"),
+        (told(500), "$5.00 left"),
+        (told(504), "$5.00 left"),
+    ] {
+        let gateway = Gateway::always(reply);
+        let home = home(&gateway, "[[budget]]\nlimit = 10\nper = \"total\"\n");
+        home.llm(ASK).args(["--retries", "0"]).output();
+        home.llm(["ask", "--max-tokens", "101", "hi"]).output().exits(5).says(left);
+    }
+}
+
 // L11
 #[cfg(unix)]
 #[test]

@@ -51,7 +51,11 @@ pub(super) fn read_openai(raw: &RawValue) -> Vec<TokenLogprob> {
 
 fn read_alternatives(raw: &RawValue) -> Vec<Alternative> {
     let tokens = by_position::<Token<'_>>(raw).into_iter().flatten();
-    tokens.filter_map(|Token { token, logprob, .. }| Some(Alternative { token: token?, logprob: logprob? })).collect()
+    let read = |Token { token, logprob, .. }: Token<'_>| Some(Alternative { token: token?, logprob: logprob? });
+    let mut alternatives: Vec<Alternative> = tokens.filter_map(read).collect();
+    // A list begins with room for several, and there is one for each token of an answer.
+    alternatives.shrink_to_fit();
+    alternatives
 }
 
 /// Reads Gemini's form.

@@ -224,6 +224,10 @@ impl Reading<'_> {
         let advice = response_headers::retry_advice(response.headers(), status);
         let body = self.beginning_of(Vec::new(), response).await;
         let mut failure = self.adapter.decode_error(status, &body);
+        // Of some failures it is told what was taken until then.
+        if let Err(DecodeError::Failed(told)) = self.adapter.decode_response(&body) {
+            failure.usage = told.usage;
+        }
         // The gateway, or a proxy before it, has stopped waiting, and the model may go on.
         failure.maybe_billed |= matches!(status, 408 | 504 | 524);
         failure.retry_after = advice.retry_after.or(failure.retry_after);
