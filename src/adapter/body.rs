@@ -71,7 +71,13 @@ pub(super) fn said(is_answer: bool, mut parts: Vec<Value>, is_empty: impl Fn(&Va
 
 /// The JSON bytes of a value that we built.
 pub(super) fn to_vec(body: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(body).expect("wire values have text keys and serializers that cannot fail")
+    let mut bytes = Vec::new();
+    write(body, &mut bytes);
+    bytes
+}
+
+fn write(body: &impl Serialize, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, body).expect("wire values have text keys and serializers that cannot fail");
 }
 
 /// Writes one server-sent event, with or without a name.
@@ -82,7 +88,7 @@ pub(super) fn write_event(name: Option<&str>, data: &impl Serialize, out: &mut V
         out.push(b'\n');
     }
     out.extend_from_slice(b"data: ");
-    out.extend_from_slice(&to_vec(data));
+    write(data, out);
     out.extend_from_slice(b"\n\n");
 }
 

@@ -49,7 +49,7 @@ impl ResponseEncoder {
             said: Response { model: Some(model.to_owned()), ..Response::default() },
             created: openai::now(),
             began: false,
-            events: Events { next: 0 },
+            events: Events::default(),
             items: Vec::new(),
             open: None,
             calls: Vec::new(),

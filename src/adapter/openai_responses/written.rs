@@ -14,9 +14,9 @@ use crate::chat::TokenLogprob;
 pub(super) const COMPLETED: &str = "completed";
 
 /// Writes the events and numbers them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Events {
-    pub(super) next: u64,
+    next: u64,
 }
 
 impl Events {
@@ -27,7 +27,7 @@ impl Events {
 }
 
 #[derive(Serialize)]
-pub(super) struct Event<'a, T> {
+struct Event<'a, T> {
     #[serde(flatten)]
     data: T,
     #[serde(rename = "type")]
