@@ -12,7 +12,7 @@ use crate::input::{self, Accept, NotText};
 use crate::words;
 
 /// The largest config file that is read, in bytes.
-pub(super) const LARGEST_CONFIG: u64 = 16 << 20;
+pub(super) const LARGEST_CONFIG: u64 = 2 << 20;
 
 /// The most characters that a message shows of a name or a value, and the most that it has itself.
 const LONGEST_QUOTE: usize = 200;
