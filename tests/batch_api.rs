@@ -997,6 +997,26 @@ fn a_batch_of_which_every_request_failed_and_nobody_says_why_is_over() {
 }
 
 #[test]
+fn a_request_of_a_batch_that_was_refused_as_by_a_wrong_key_keeps_no_other_answer_away() {
+    const REFUSED: &str = concat!(
+        r#"{"custom_id":"row-2","error":null,"response":{"status_code":403,"body":{"error":{"message":"no access to this file"}}}}"#,
+        "\n"
+    );
+    let counts = json!({"total": 3, "completed": 2, "failed": 1});
+    let standing = json!({"id": "batch-1", "status": "completed", "output_file_id": "part", "error_file_id": "wrong",
+        "request_counts": counts});
+    let gateway = openai(move |_| standing.clone(), &[("part", PARTIAL), ("wrong", REFUSED)]);
+    let home = Home::with(&gateway);
+    home.file("rows.jsonl", rows(3));
+    home.llm(SUBMIT).args(["--max-tokens", "5"]).output().exits(0);
+    home.llm(["batch", "collect"]).output().exits(8).says("no access to this file");
+    let mut found = numbers(&lines(&home));
+    found.sort_unstable();
+    assert_eq!(found, [1, 2, 3]);
+    home.llm(["batch", "collect"]).output().exits(8).never_says("not ready");
+}
+
+#[test]
 fn rows_that_another_batch_of_the_same_model_has_are_not_given_up() {
     let is_over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let over = std::sync::Arc::clone(&is_over);

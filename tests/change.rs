@@ -49,11 +49,15 @@ fn settings_are_set_read_and_removed_and_comments_stay() {
         home.llm(["config", "get", key]).output().exits(0).prints(got);
     }
     let after = text(&home);
-    let more = "[[budget]]\nlimit = 5\nper = \"day\"\n[store]\nurl = \"postgres://u:secret@localhost/db\"\n";
+    let more = "[[budget]]\nlimit = 5\nper = \"day\"\n[store]\nurl = \"postgres://u:secret@localhost/db\"\n\
+                [otel]\nendpoint = \"https://u:secret@collector.example\"\nheaders = { x-key = \"secret\" }\n";
     home.file("llm.toml", format!("{after}{more}"));
     assert!(home.llm(["config", "get", "budget"]).output().exits(0).stdout().contains("limit = 5"));
     home.llm(["config", "get", "store.url"]).output().exits(0).prints("***\n");
-    home.llm(["config", "get", "otel"]).output().exits(1).says("otel is not set");
+    for key in ["otel.endpoint", "otel.headers.x-key"] {
+        home.llm(["config", "get", key]).output().exits(0).prints("***\n");
+    }
+    home.llm(["config", "get", "key_class"]).output().exits(1).says("key_class is not set");
     home.file("llm.toml", &after);
     for kept in ["# mine\n", "# why\n", "x = [\"a\"] # one\n"] {
         assert!(after.contains(kept), "{after}");

@@ -121,12 +121,15 @@ fn value_at(table: toml::Table, key: &[String]) -> Option<toml::Value> {
     })
 }
 
-/// Hides the texts that may hold a key or a password: those of headers, and the address of a database.
+/// Hides the texts that may hold a key or a password: those of headers, and the addresses of a database and a collector.
 fn hide_secrets(table: &mut toml::Table) {
-    const SECRET: [[&str; 2]; 2] = [["store", "url"], ["otel", "headers"]];
+    const SECRET: [[&str; 2]; 3] = [["store", "url"], ["otel", "endpoint"], ["otel", "headers"]];
     for [name, field] in SECRET {
-        if let Some(secret) = table.get_mut(name).and_then(|table| table.get_mut(field)) {
-            *secret = "***".into();
+        match table.get_mut(name).and_then(|table| table.get_mut(field)) {
+            Some(toml::Value::Table(texts)) => texts.iter_mut().for_each(|(_, text)| *text = "***".into()),
+            // Only with a password, an address has this sign.
+            Some(toml::Value::String(text)) if text.contains('@') || name == "store" => "***".clone_into(text),
+            _ => {}
         }
     }
 }

@@ -13,9 +13,15 @@ use crate::rates::CacheMark;
 struct Count<'a> {
     /// The tokens of a picture.
     picture: u64,
-    /// Where as many tokens are counted as there may be, and not about as many as there are: so many bytes may still be
-    /// decompressed for that.
-    most: Option<&'a Cell<u64>>,
+    /// Where as many tokens are counted as there may be, and not about as many as there are.
+    most: Option<Left<'a>>,
+}
+
+/// How many bytes may still be decompressed of a request.
+#[derive(Debug, Clone, Copy)]
+struct Left<'a> {
+    documents: &'a Cell<u64>,
+    archives: &'a Cell<u64>,
 }
 
 impl Count<'_> {
@@ -111,8 +117,9 @@ pub struct MostInput {
 /// it, a recording by its length. A file of text in Base64 counts by its bytes.
 pub fn most_input(request: &Request, body: &[u8], model: &str) -> MostInput {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
-    let left = Cell::new(document::MOST_INFLATED);
-    let most = Count { picture: picture(model), most: Some(&left) };
+    let (documents, archives) = (Cell::new(document::MOST_INFLATED), Cell::new(archive::MOST_INFLATED));
+    let left = Left { documents: &documents, archives: &archives };
+    let most = Count { picture: picture(model), most: Some(left) };
     let (base64, tokens) = parts.fold((0, 0), |(base64, tokens), media| match media {
         Part::Image(image) => match &image.source {
             ImageSource::Url(_) => (base64, tokens + part(media, most)),
@@ -186,14 +193,19 @@ fn file(media_type: &str, base64: &str, count: Count<'_>) -> u64 {
     let by_length = length.div_ceil(BASE64_PER_TOKEN);
     match (MediaKind::of(media_type), count.most) {
         (MediaKind::Picture, _) => by_length.max(count.picture),
-        (MediaKind::Pdf, Some(left)) => document::most_tokens(base64, count.picture, left),
+        (MediaKind::Pdf, Some(left)) => document::most_tokens(base64, count.picture, left.documents),
         (MediaKind::Recording, _) => recording(media_type, length, count),
         (MediaKind::Pdf | MediaKind::Film, _) => by_length,
         (MediaKind::Other, _) => {
             let text = length.saturating_mul(3).div_ceil(4 * count.bytes_per_token());
             match count.most {
-                Some(left) if base64.starts_with(PDF) => text.max(document::most_tokens(base64, count.picture, left)),
-                Some(left) => decode_base64(base64).and_then(|file| archive::most_tokens(&file, left)).unwrap_or(text),
+                Some(left) if base64.starts_with(PDF) => {
+                    text.max(document::most_tokens(base64, count.picture, left.documents))
+                }
+                Some(left) => {
+                    let of_archive = |file: Vec<u8>| archive::most_tokens(&file, left.archives);
+                    decode_base64(base64).and_then(of_archive).unwrap_or(text)
+                }
                 None => text,
             }
         }

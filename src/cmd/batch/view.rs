@@ -232,9 +232,11 @@ impl BatchView<'_> {
             return true;
         }
         let Some(failure) = &record.error else { return false };
-        // Answers that were given are all taken.
-        let never_worked =
-            !self.is_recorded_first && self.tally.models.get(place).is_none_or(|(_, tally)| tally.ok == 0);
+        // What was given for a row says nothing of the others, and all of it is taken.
+        if self.is_recorded_first {
+            return false;
+        }
+        let never_worked = self.tally.models.get(place).is_none_or(|(_, tally)| tally.ok == 0);
         // What its fallbacks are refused for stops nothing where the model itself has failed over this row alone.
         let own = if has_fallen_back { own_failure(record, failure) } else { failure };
         let stops = match own.kind {
