@@ -117,6 +117,8 @@ fn a_prompt_is_written_in_the_editor() {
     let kept =
         outcome.stderr().split("the file is ").nth(1).and_then(|rest| rest.lines().next()).expect("a file").to_owned();
     assert_eq!(std::fs::read_to_string(&kept).expect("kept"), "one and lost", "{kept}");
+    let endless = home.script("endless", "rm \"$1\"; ln -s /dev/zero \"$1\"; exit 3");
+    home.llm(["chat"]).env("VISUAL", &endless).stdin("/edit one\n").output().says("editor");
     assert_eq!(gateway.requests().len(), 2);
 }
 

@@ -79,7 +79,11 @@ pub(super) fn edited(env: &Env, text: &str, suffix: &str) -> Result<String, Erro
     // An editor may put a new file in its place, so the path is kept and not the open file.
     let path = file.into_temp_path();
     if let Err(failed) = run(env, &path) {
-        let is_changed = std::fs::read(&path).is_ok_and(|now| now != text.as_bytes());
+        // What cannot be read may be too large, and is changed as well.
+        let is_changed = match input::read(&path, LARGEST_TEXT, Accept::Files) {
+            Ok(now) => now != text.as_bytes(),
+            Err(error) => !input::is_absent(&path, &error),
+        };
         let kept = if is_changed { path.keep().ok() } else { None };
         return Err(failed.error(kept.as_deref()));
     }
