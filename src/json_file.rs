@@ -1,6 +1,5 @@
 //! Small JSON files with data that can be fetched or computed again.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -45,8 +44,8 @@ pub(crate) fn name(text: &str) -> String {
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     private::create_dir(dir)?;
-    if let Some(why) = private::exposure(dir, &fs::metadata(dir)?) {
-        return Err(io::Error::other(format!("{} {why}", dir.display())));
+    if let Some((place, why)) = private::exposed_dir(dir)? {
+        return Err(io::Error::other(format!("{} {why}", place.display())));
     }
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(&serde_json::to_vec(value)?)?;
@@ -56,6 +55,8 @@ pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

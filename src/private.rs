@@ -186,17 +186,29 @@ pub(crate) fn exposed(path: &Path) -> Option<(PathBuf, Exposure)> {
     if is_read_only(path) {
         return None;
     }
-    let of_file = exposure(path, &file);
-    of_file.map(|why| (path.to_owned(), why)).or_else(|| {
-        holders(path).into_iter().find_map(|holder| {
-            // Who owns a link decides where it leads, also where nobody else can replace it.
-            if let Some(link) = link_at(&holder) {
-                return is_foreign(&link).then_some((holder, Exposure::Owner));
-            }
-            let metadata = fs::metadata(&holder).ok().filter(|metadata| !keeps_files(metadata))?;
-            let why = exposure(&holder, &metadata)?;
-            Some((holder, why))
-        })
+    exposure(path, &file).map(|why| (path.to_owned(), why)).or_else(|| exposed_holder(path))
+}
+
+/// The same of a directory, in which files are made.
+///
+/// # Errors
+/// It cannot be looked at.
+pub(crate) fn exposed_dir(dir: &Path) -> io::Result<Option<(PathBuf, Exposure)>> {
+    let of_dir = exposure(dir, &fs::metadata(dir)?);
+    // Of what is in it, the directory decides, and each link on the way to it.
+    Ok(of_dir.map(|why| (dir.to_owned(), why)).or_else(|| exposed_holder(&dir.join("file"))))
+}
+
+/// The first of those that decide which file this is that others could change.
+fn exposed_holder(path: &Path) -> Option<(PathBuf, Exposure)> {
+    holders(path).into_iter().find_map(|holder| {
+        // Who owns a link decides where it leads, also where nobody else can replace it.
+        if let Some(link) = link_at(&holder) {
+            return is_foreign(&link).then_some((holder, Exposure::Owner));
+        }
+        let metadata = fs::metadata(&holder).ok().filter(|metadata| !keeps_files(metadata))?;
+        let why = exposure(&holder, &metadata)?;
+        Some((holder, why))
     })
 }
 

@@ -5,6 +5,7 @@ mod cost;
 use jsonschema::Validator;
 use serde_json::Value;
 
+use crate::adapter::mask_keys;
 use crate::chat::{Request, Response, ResponseFormat, check_values};
 use crate::error::{Failure, FailureKind};
 
@@ -47,8 +48,11 @@ impl Schema {
 
     /// Whether the text is JSON that follows the schema. The failure says where it does not, without repeating it.
     pub fn check(&self, text: &str) -> Result<(), Failure> {
-        let fails =
-            |what: String| Failure::new(FailureKind::Schema, format!("the answer does not follow the schema: {what}"));
+        let fails = |what: String| {
+            // The names of fields are repeated, and a model may put a key in the place of one.
+            let what = mask_keys(&what);
+            Failure::new(FailureKind::Schema, format!("the answer does not follow the schema: {what}"))
+        };
         let answer = json(text).map_err(&fails)?;
         if !cost::is_reasonable(&self.value, cost::depth(&answer)) {
             return Err(fails("it is nested so deep that it cannot be checked in a reasonable time".to_owned()));
@@ -114,6 +118,13 @@ mod tests {
                 "required": ["city", "days"], "additionalProperties": false}"#,
         )
         .expect("a schema")
+    }
+
+    #[test]
+    fn no_key_in_the_place_of_a_name_is_repeated() {
+        let key = "sk-Zq7XwR4mVb9TkPy3NfLs8HdGc2Ja";
+        let failure = city().check(&format!(r#"{{"city": "Oslo", "days": 3, "{key}": 1}}"#)).expect_err("unexpected");
+        assert!(failure.message.contains("unexpected") && !failure.message.contains(key), "{}", failure.message);
     }
 
     #[test]

@@ -171,8 +171,8 @@ fn directory(name: &'static str, path: Option<&Path>) -> Check {
         hint: Some("LLM_DATA_DIR names a directory that can be written to".into()),
     };
     let Some(path) = path else { return warning("no home directory to keep files in".into()) };
-    if let Some(why) = fs::metadata(path).ok().and_then(|metadata| private::exposure(path, &metadata)) {
-        return exposed(name, path, why);
+    if let Some((place, why)) = private::exposed_dir(path).ok().flatten() {
+        return exposed(name, &place, why);
     }
     // A missing directory is made when it is first needed, so its nearest existing parent is tested.
     let Some(nearest) = path.ancestors().find(|path| path.exists()) else { return warning(without_home(path)) };

@@ -50,9 +50,8 @@ pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
 /// read what is written there or change what is read. Root can do that anywhere. Neither the directories above nor
 /// permission to read the directory matter: the files are private by themselves.
 pub(super) fn check_dir(dir: &Path) -> Result<(), StoreError> {
-    let metadata = fs::metadata(dir).map_err(|source| StoreError::io(dir, source))?;
-    match private::exposure(dir, &metadata) {
-        Some(why) => Err(StoreError::Unsafe { dir: dir.to_owned(), why }),
+    match private::exposed_dir(dir).map_err(|source| StoreError::io(dir, source))? {
+        Some((dir, why)) => Err(StoreError::Unsafe { dir, why }),
         None => Ok(()),
     }
 }

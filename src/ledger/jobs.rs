@@ -299,30 +299,39 @@ pub fn answers(store: &Store, id: &str) -> Result<Vec<(u64, String, i64)>, Store
     })
 }
 
+/// What the calls of a job have cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Paid {
+    /// All of it, as far as it is known.
+    pub cost: TotalCost,
+    /// How many tries of its calls may have cost something that nobody told. One call may have several.
+    pub unknown_tries: usize,
+}
+
 /// What all calls of a job have cost, also those that have no line in the output.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn cost(store: &Store, id: &str) -> Result<TotalCost, StoreError> {
+pub fn cost(store: &Store, id: &str) -> Result<Paid, StoreError> {
     store.read(|connection| {
         // As `llm usage` counts: nothing was paid for a call that failed before any model worked for it.
-        let sql = "SELECT sum(cost), coalesce(max(cost IS NOT NULL AND origin <> 'reported'), 0), coalesce(sum(CASE
-                 WHEN cost IS NOT NULL OR maybe_billed > 0 THEN maybe_billed > 0
+        let sql = "SELECT sum(cost), coalesce(max(cost IS NOT NULL AND origin <> 'reported'), 0), coalesce(sum(unknown > 0), 0),
+                 coalesce(sum(unknown), 0)
+             FROM (SELECT cost, origin, CASE
+                 WHEN cost IS NOT NULL OR maybe_billed > 0 THEN maybe_billed
                  ELSE status NOT IN ('failed', 'refused', 'interrupted', 'skipped') OR input IS NOT NULL OR output IS NOT NULL
-                 END), 0)
+                 END AS unknown
              FROM (SELECT c.cost, c.input, c.output, coalesce(c.maybe_billed, 0) AS maybe_billed,
                      (SELECT name FROM names WHERE id = c.origin) AS origin,
                      (SELECT name FROM names WHERE id = c.status) AS status
                  FROM jobs AS j JOIN job_runs AS r ON r.job = j.id JOIN runs ON runs.uuid = r.run
                      JOIN calls AS c ON c.run = runs.id
-                 WHERE j.uuid = ?1)";
+                 WHERE j.uuid = ?1))";
         connection.query_row(sql, [id], |row| {
-            let unknown: i64 = row.get(2)?;
-            Ok(TotalCost {
-                usd: row.get::<_, Option<i64>>(0)?.map(Usd::from_picos),
-                computed: row.get(1)?,
-                unknown: usize::try_from(unknown).unwrap_or_default(),
-            })
+            let count = |column| row.get(column).map(|count: i64| usize::try_from(count).unwrap_or_default());
+            let usd = row.get::<_, Option<i64>>(0)?.map(Usd::from_picos);
+            let cost = TotalCost { usd, computed: row.get(1)?, unknown: count(2)? };
+            Ok(Paid { cost, unknown_tries: count(3)? })
         })
     })
 }

@@ -192,15 +192,14 @@ impl KeyFile {
     fn replace(&self, slot: &Slot, row: Option<Row>) -> Result<bool, Error> {
         let failed = |source| Error::Output { target: self.path().display().to_string(), source };
         private::create_dir(&self.directory).map_err(failed)?;
-        let metadata = self.directory.metadata().map_err(failed)?;
-        let exposure = private::exposure(&self.directory, &metadata).filter(|_| row.is_some());
-        let dir = self.directory.display().to_string();
-        if let Some(why) = exposure {
-            return Err(Error::Key {
-                message: format!("no key is kept in {dir}, which {why}"),
-                cause: None,
-                hint: Some(why.hint(&dir)),
-            });
+        let exposed = private::exposed_dir(&self.directory).map_err(failed)?;
+        if let Some((place, why)) = exposed.filter(|_| row.is_some()) {
+            let (dir, place) = (self.directory.display(), place.display().to_string());
+            let message = match place == dir.to_string() {
+                true => format!("no key is kept in {dir}, which {why}"),
+                false => format!("no key is kept in {dir}: {place}, on the way to it, {why}"),
+            };
+            return Err(Error::Key { message, cause: None, hint: Some(why.hint(&place)) });
         }
         let lock = private(OpenOptions::new().create(true).write(true).truncate(false))
             .open(self.directory.join("keys.lock"))

@@ -163,7 +163,7 @@ impl Session {
         if let Some(store) = &store {
             self.recover(context, plan, output, store)?;
             let paid = jobs::cost(store, &self.job).map_err(|error| unreadable(&error))?;
-            self.tally.note_paid(paid);
+            self.tally.note_paid(paid.cost, paid.unknown_tries);
         }
         Ok(())
     }

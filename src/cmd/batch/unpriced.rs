@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::make::CallMaker;
 use super::plan::{BatchPlan, PlannedWork};
 use crate::batch::Cook;
-use crate::call::{Call, Target};
+use crate::call::{Call, Choice, Target};
 use crate::cmd::Context;
 use crate::error::{Error, Failure, FailureKind};
 use crate::money::Usd;
@@ -62,7 +62,7 @@ pub(super) fn reserve(
                 let route = routes.get(place).unwrap_or_else(|| &gone[&place]);
                 // The call is not sent, so its key is the same as that of another one.
                 let place = place.min(routes.len() - 1);
-                Ok(limits.most(&maker.call(&info, maker.request(asked.clone()), place, route)?)?)
+                most_of_all(&limits, maker.call(&info, maker.request(asked.clone()), place, route)?)
             }
             Err(_) => Ok::<Usd, Error>(Usd::ZERO),
         };
@@ -76,6 +76,17 @@ pub(super) fn reserve(
     spent += usual.map_or(Usd::ZERO, |most| all_of(most, others));
     limit.settle(Usd::ZERO, spent);
     Ok(())
+}
+
+/// The most that this call may have cost with any of its models. A fallback of unknown price was not asked: the limit forbade it.
+///
+/// # Errors
+/// What it may cost with the first one is not known.
+fn most_of_all(limits: &SpendingLimits, call: Call) -> Result<Usd, Error> {
+    let first = limits.most(&call)?;
+    let alone = |choice: &Choice| Call { choices: vec![choice.clone()], ..call.clone() };
+    let others = call.choices.iter().skip(1).filter_map(|choice| limits.most(&alone(choice)).ok());
+    Ok(others.fold(first, Usd::max))
 }
 
 /// What so many calls may have cost, of which each may have cost `most`. What is too large is the largest amount.

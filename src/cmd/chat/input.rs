@@ -148,8 +148,8 @@ fn next_of_pipe() -> Result<Line, Error> {
 /// Whether the history in this file may be read and added to: nobody else can have put it there or can read it, and it is a file
 /// that fits into memory.
 fn is_usable(context: &Context, path: &Path) -> bool {
-    let dir = path.parent().and_then(|dir| Some((dir, private::exposure(dir, &fs::metadata(dir).ok()?)?)));
-    let exposed = dir.map(|(dir, why)| (dir.to_owned(), why)).or_else(|| private::exposed(path));
+    let of_dir = path.parent().and_then(|dir| private::exposed_dir(dir).ok()?);
+    let exposed = of_dir.or_else(|| private::exposed(path));
     let why_not = match exposed {
         Some((place, why)) => Some(format!("{} {why}", place.display())),
         None => input::check(path, LARGEST_HISTORY).err().map(|error| format!("{}: {error}", path.display())),

@@ -286,6 +286,21 @@ fn l17_a_directory_that_others_may_write_to_is_refused() {
 
 #[cfg(unix)]
 #[test]
+fn l17_a_link_on_the_way_that_others_could_replace_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let home = tempfile::tempdir().expect("a directory");
+    let (real, shared, data) = (home.path().join("real"), home.path().join("shared"), home.path().join("data"));
+    fs::create_dir(&real).and_then(|()| fs::create_dir(&shared)).expect("made");
+    symlink(&real, shared.join("link")).and_then(|()| symlink(shared.join("link"), &data)).expect("linked");
+    let permit = |mode| fs::set_permissions(&shared, fs::Permissions::from_mode(mode)).expect("permitted");
+    for (mode, is_open) in [(0o755, true), (0o777, false), (0o1777, true)] {
+        permit(mode);
+        assert_eq!(Store::open(&data, Mode::RECORD).is_ok(), is_open, "{mode:o}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn l17_no_link_is_followed_where_a_lock_or_spill_file_belongs() {
     let home = tempfile::tempdir().expect("a directory");
     for name in ["ledger.lock", crate::ledger::SPILL_NAME] {
