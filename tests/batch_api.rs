@@ -1017,6 +1017,25 @@ fn a_request_of_a_batch_that_was_refused_as_by_a_wrong_key_keeps_no_other_answer
 }
 
 #[test]
+fn the_words_of_an_answer_stay_as_they_are_also_where_it_is_collected() {
+    const SAID: &str = concat!(
+        r#"{"custom_id":"row-1","error":null,"response":{"status_code":200,"body":{"id":"customer-support","model":"test-model","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"Ask customer-support."}}],"usage":{"prompt_tokens":9,"completion_tokens":4}}}}"#,
+        "\n"
+    );
+    let standing = json!({"id": "batch-1", "status": "completed", "output_file_id": "part"});
+    let gateway = openai(move |_| standing.clone(), &[("part", SAID)]);
+    let header = "headers = { X-Auth-Team = \"customer-support\" }\nauth = \"none\"\n";
+    let home = Home::new()
+        .config(&format!("default_gateway = \"far\"\n[gateway.far]\nbase_url = \"{}\"\n{header}", gateway.base_url()));
+    home.file("rows.jsonl", rows(1));
+    home.llm(SUBMIT).args(["-m", "test-model", "--max-tokens", "5"]).output().exits(0);
+    home.llm(["batch", "collect"]).output().exits(0);
+    let line = &lines(&home)[0];
+    assert_eq!(line["text"], "Ask customer-support.", "{line}");
+    assert_eq!(line.to_string().matches("customer-support").count(), 1, "nowhere else: {line}");
+}
+
+#[test]
 fn rows_that_another_batch_of_the_same_model_has_are_not_given_up() {
     let is_over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let over = std::sync::Arc::clone(&is_over);

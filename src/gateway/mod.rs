@@ -32,6 +32,7 @@ use url::Url;
 use crate::adapter::{Api, wants_several};
 use crate::call::Service;
 use crate::call::{Call, Event, Events};
+use crate::chat::StreamEvent;
 use crate::config::{self, Auth};
 use crate::error::{Failure, FailureKind};
 use crate::failpoint;
@@ -151,6 +152,11 @@ impl Client {
     /// A body that came from the gateway, without secrets.
     pub(crate) fn masked(&self, body: Vec<u8>) -> Vec<u8> {
         self.mask.body(body)
+    }
+
+    /// The event without secrets, which stay in the words of the model.
+    pub(crate) fn masked_event(&self, event: StreamEvent) -> StreamEvent {
+        self.mask.event(event)
     }
 
     /// The failure as other modules see it: without secrets, and with advice that fits the key that was sent, if any.

@@ -355,16 +355,16 @@ impl Service for ApiResults {
                 events.emit(Event::AttemptFailed { failure: failure.clone() }).await?;
                 return Err(failure);
             }
-            Fate::Answer(body) => client.masked(body),
+            Fate::Answer(body) => body,
         };
         events.emit(Event::Attempt { target }).await?;
         events.emit(Event::Headers { status: 200, meta: Meta::default() }).await?;
-        answered(wire_format.adapter(), &body, events).await.map_err(|failure| client.reported(failure))
+        answered((client, wire_format.adapter()), &body, events).await.map_err(|failure| client.reported(failure))
     }
 }
 
-/// Sends the events of a whole answer.
-async fn answered(adapter: &dyn Adapter, body: &[u8], events: &Events) -> Result<(), Failure> {
+/// Sends the events of a whole answer, as those of a single call are sent.
+async fn answered((client, adapter): (&Client, &dyn Adapter), body: &[u8], events: &Events) -> Result<(), Failure> {
     let answer = match adapter.decode_response(body) {
         Ok(answer) => answer,
         Err(DecodeError::Failed(failure)) => return Err(failure),
@@ -376,7 +376,7 @@ async fn answered(adapter: &dyn Adapter, body: &[u8], events: &Events) -> Result
     let answer = answer.response;
     let outcome = complete.and_then(|()| verdict::told_whole(answer.missing));
     for event in answer.into_events() {
-        events.emit(Event::Stream(stream::with_id(event))).await?;
+        events.emit(Event::Stream(stream::with_id(client.masked_event(event)))).await?;
     }
     outcome
 }
