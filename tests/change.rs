@@ -201,6 +201,23 @@ fn a_template_is_made_of_texts_and_removed() {
     assert_eq!(text(&home), "# mine\n");
 }
 
+/// Its limits hold for nobody otherwise, and nobody would know.
+#[cfg(unix)]
+#[test]
+fn a_config_that_is_a_link_to_nothing_is_an_error() {
+    let home = Home::new();
+    let link = home.path().join("linked.toml");
+    std::os::unix::fs::symlink(home.path().join("gone.toml"), &link).expect("linked");
+    let usual = home.path().join("usual");
+    let home = home.env("XDG_CONFIG_HOME", &usual);
+    std::fs::create_dir_all(usual.join("llm")).expect("made");
+    home.llm(["ask", "-g", "demo", "hi"]).output().exits(0);
+    std::os::unix::fs::symlink(&link, usual.join("llm/config.toml")).expect("linked");
+    for command in [&["ask", "-g", "demo", "hi"][..], &["config", "check"], &["config", "set", "model", "m"]] {
+        home.llm(command).output().exits(3).says("is a link to").says("which is not there");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_template_is_made_and_changed_in_the_editor() {

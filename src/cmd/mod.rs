@@ -99,7 +99,7 @@ impl Context {
         if self.settings.is_config_out_of_reach()
             && let Some(path) = &self.settings.config_path
         {
-            self.notice(&format!(
+            self.urgent(&format!(
                 "the config {} cannot be looked at, and is not used: permission denied",
                 path.display()
             ));

@@ -107,7 +107,17 @@ impl<'a> Resolver<'a> {
     /// # Errors
     /// Neither a flag, nor the settings, nor a saved key determines it.
     pub(crate) fn default_gateway(&self) -> Result<String, Error> {
-        self.settings.default_gateway(self.gateway, || gateways_with_saved_keys(self.settings))
+        let mut unreadable = None;
+        let found = self.settings.default_gateway(self.gateway, || {
+            saved_gateways(self.settings).unwrap_or_else(|error| {
+                unreadable = Some(error);
+                Vec::new()
+            })
+        });
+        match unreadable {
+            Some(error) if found.is_err() => Err(error),
+            _ => found,
+        }
     }
 
     fn names<T>(&self, find: impl FnOnce(&Names<'_>) -> Result<T, Error>) -> Result<T, Error> {
@@ -116,13 +126,21 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// As [`saved_gateways`]. An unreadable file of keys is reported where its key is needed.
 fn gateways_with_saved_keys(settings: &Settings) -> Vec<String> {
-    let Some(data) = &settings.dirs.data else { return Vec::new() };
-    // An unreadable key file is reported where its key is needed.
-    let saved = KeyFile::in_dir(data).list().unwrap_or_default();
+    saved_gateways(settings).unwrap_or_default()
+}
+
+/// The gateways for which keys are saved.
+///
+/// # Errors
+/// The file of keys cannot be read.
+fn saved_gateways(settings: &Settings) -> Result<Vec<String>, Error> {
+    let Some(data) = &settings.dirs.data else { return Ok(Vec::new()) };
+    let saved = KeyFile::in_dir(data).list()?;
     let mut names: Vec<String> = saved.into_iter().map(|saved| saved.gateway).collect();
     names.dedup();
-    names
+    Ok(names)
 }
 
 /// Everything about the calls of a command except the models that they go to.

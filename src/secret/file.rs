@@ -139,7 +139,9 @@ impl KeyFile {
     fn read(&self) -> Result<Document, Error> {
         let file = match open_itself(&self.path()) {
             Ok(file) => file,
-            Err(error) if input::is_absent(&self.path(), &error) => return Ok(Document::default()),
+            Err(error) if input::is_absent(&self.path(), &error) && !self.is_closed(&error) => {
+                return Ok(Document::default());
+            }
             Err(error) => return Err(self.unreadable(&error)),
         };
         let bytes = input::content(&file, MAX_FILE_BYTES, Accept::Files).map(Zeroizing::new);
@@ -155,6 +157,11 @@ impl KeyFile {
             self.check_private(&file)?;
         }
         Ok(document)
+    }
+
+    /// Whether the directory is there, and this user may not enter it.
+    fn is_closed(&self, error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::PermissionDenied && self.directory.symlink_metadata().is_ok()
     }
 
     /// Keys that others can read, or could have put there, are not used.
