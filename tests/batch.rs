@@ -464,6 +464,31 @@ fn failed_tries_of_unknown_cost_count_beside_answers_of_unknown_cost() {
 }
 
 #[test]
+fn every_try_of_earlier_runs_counts_by_the_model_that_was_tried() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "dear" if request.prompt() != "row 4" => Reply::sse().role().text("yes").finish("stop").usage(9, 5).done(),
+        _ => Reply::error(504, "too late"),
+    });
+    let price = |name, rate| format!("[price.{name}]\ninput = 0\noutput = 0\nrequest = {rate}\n");
+    let home = Home::with(&gateway).config(&(price("cheap", 0.01) + &price("dear", 0.05)));
+    home.file("rows.jsonl", rows(4));
+    let run = |most: &str, further: &[&str]| {
+        let both = ["-m", "cheap", "--fallback", "dear", "--max-tokens", "5", "--concurrency", "1"];
+        batch(&home, &both).args(["--retries", "0", "--max-cost", most]).args(further).output()
+    };
+    // Each row takes $0.05, and $0.01 that nobody told.
+    run("0.13", &["--limit", "2"]).exits(0);
+    run("0.19", &["--resume", "--limit", "3"]).exits(0);
+    assert_eq!(gateway.requests().len(), 6);
+    // Of the last row, both may be billed.
+    run("0.24", &["--resume"]).exits(8);
+    for _ in 0..2 {
+        run("0.24", &["--resume", "--retry-failed"]).exits(5).says("--max-cost $0.24: $0.00 left");
+    }
+    assert_eq!(gateway.requests().len(), 8);
+}
+
+#[test]
 fn answers_of_unknown_cost_count_of_models_that_are_not_asked_any_more() {
     let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
     let home = Home::with(&gateway)

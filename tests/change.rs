@@ -214,7 +214,12 @@ fn a_config_that_is_a_link_to_nothing_is_an_error() {
     home.llm(["ask", "-g", "demo", "hi"]).output().exits(0);
     std::os::unix::fs::symlink(&link, usual.join("llm/config.toml")).expect("linked");
     for command in [&["ask", "-g", "demo", "hi"][..], &["config", "check"], &["config", "set", "model", "m"]] {
-        home.llm(command).output().exits(3).says("is a link to").says("which is not there");
+        home.llm(command)
+            .output()
+            .exits(3)
+            .says("is a link to")
+            .says("which is not there")
+            .says("hint: make that file");
     }
 }
 

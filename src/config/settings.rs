@@ -282,17 +282,17 @@ impl Settings {
             return Ok(name.clone());
         }
         let in_env = || self.gateways_with_key_in_env().map(str::to_owned).collect::<Vec<_>>();
-        for candidates in [self.in_file.clone(), saved(), in_env()] {
-            match candidates.as_slice() {
-                [] => {}
-                [one] => return Ok(one.clone()),
-                several => {
-                    return Err(Error::config_hint(
-                        format!("which gateway? There are {}", several.join(", ")),
-                        "name one with -g, LLM_GATEWAY, or default_gateway in the config file",
-                    ));
-                }
-            }
+        let only = |candidates: Vec<String>| match candidates.as_slice() {
+            [] => None,
+            [one] => Some(Ok(one.clone())),
+            several => Some(Err(Error::config_hint(
+                format!("which gateway? There are {}", several.join(", ")),
+                "name one with -g, LLM_GATEWAY, or default_gateway in the config file",
+            ))),
+        };
+        // Saved keys are looked for only where the file says nothing.
+        if let Some(found) = only(self.in_file.clone()).or_else(|| only(saved())).or_else(|| only(in_env())) {
+            return found;
         }
         Err(Error::config_hint(
             "no gateway is set up yet",

@@ -57,15 +57,14 @@ impl From<Problem> for Error {
 
 /// What is wrong with the link in the place of the file or of its directory that leads nowhere, if there is one: whoever made it has a
 /// config, with limits that must hold.
-fn broken_link(path: &Path) -> Option<io::Error> {
+fn broken_link(path: &Path) -> Option<String> {
     let is_broken = |part: &&Path| {
         let leads_nowhere = || fs::metadata(part).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         fs::symlink_metadata(part).is_ok_and(|at| at.is_symlink()) && leads_nowhere()
     };
     let link = [Some(path), path.parent()].into_iter().flatten().find(is_broken)?;
     let target = fs::read_link(link).ok()?;
-    let message = format!("{} is a link to {}, which is not there", link.display(), target.display());
-    Some(io::Error::new(io::ErrorKind::NotFound, message))
+    Some(format!("{} is a link to {}, which is not there", link.display(), target.display()))
 }
 
 /// A config file. It may hold secret headers, so there is no `Debug`.
@@ -89,10 +88,14 @@ impl Source {
     pub(super) fn read(path: &Path, required: bool) -> Result<Option<Self>, Error> {
         let error = match input::read_text(path, LARGEST_CONFIG, Accept::Files) {
             Ok(text) => return Ok(Some(Self::new(path, &text))),
-            Err(error) if !required && input::is_absent(path, &error) => match broken_link(path) {
-                None => return Ok(None),
-                Some(error) => error,
-            },
+            Err(error) if !required && input::is_absent(path, &error) => {
+                let Some(why) = broken_link(path) else { return Ok(None) };
+                return Err(Error::Config {
+                    message: format!("cannot read the config file {}", path.display()),
+                    cause: Some(why),
+                    hint: Some("make that file, or remove the link".to_owned()),
+                });
+            }
             Err(error) => error,
         };
         let message = format!("cannot read the config file {}", path.display());

@@ -135,14 +135,19 @@ impl<'a> Batch<'a> {
     }
 
     fn run(self, output: Lines, session: Session, results: Option<Arc<ApiResults>>) -> Result<u8, Error> {
-        let Session { done, tally, unpriced, job, .. } = session;
+        let Session { done, tally, unpriced, lost, job, .. } = session;
         let (context, args, plan) = (self.context, self.args, self.plan);
         let base = self.base(&job, tally.paid().usd);
         let salt = if args.retry_failed { new_id().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
         let mut samples = maker.samples()?;
         let resolver = context.resolver(args.prompt.to.gateway.as_deref());
-        let unknown = (done.models(), unpriced, tally.unknown_without_line);
+        let unknown = unpriced::Unknown {
+            models: done.models(),
+            lines: unpriced,
+            others: tally.unknown_without_line,
+            lost: &lost,
+        };
         unpriced::reserve((context, &resolver), plan, &mut maker, &samples, unknown)?;
         let judging = match results {
             None => Judging::new(context, args, &base, &samples)?,

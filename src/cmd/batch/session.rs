@@ -15,6 +15,7 @@ use crate::cli::{BatchRunArgs, Via};
 use crate::cmd::{Context, request};
 use crate::error::Error;
 use crate::ids::new_id;
+use crate::ledger::jobs::LostTries;
 use crate::ledger::{Store, jobs};
 use crate::report::destination::Destination;
 use crate::report::format::count;
@@ -75,6 +76,8 @@ pub(super) struct Session {
     pub(super) tally: Tally,
     /// The lines whose costs are not known, by row and place of the model.
     pub(super) unpriced: Vec<(u64, usize)>,
+    /// The tries of earlier runs that may have been billed, and gave no answer.
+    pub(super) lost: Vec<LostTries>,
     /// The id of the job.
     pub(super) job: String,
     /// Whether an earlier run has begun the job.
@@ -96,6 +99,7 @@ impl Session {
             done: Done::new(&plan.names),
             tally: Tally::new(&plan.names),
             unpriced: Vec::new(),
+            lost: Vec::new(),
             job: new_id().to_string(),
             is_resumed: false,
         };
@@ -164,6 +168,7 @@ impl Session {
             self.recover(context, plan, output, store)?;
             let paid = jobs::cost(store, &self.job).map_err(|error| unreadable(&error))?;
             self.tally.note_paid(paid.cost, paid.unknown_tries);
+            self.lost = paid.lost;
         }
         Ok(())
     }

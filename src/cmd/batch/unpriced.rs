@@ -10,14 +10,25 @@ use crate::batch::Cook;
 use crate::call::{Call, Choice, Target};
 use crate::cmd::Context;
 use crate::error::{Error, Failure, FailureKind};
+use crate::ledger::jobs::LostTries;
 use crate::money::Usd;
 use crate::policy::SpendingLimits;
 use crate::resolve::Resolver;
 use crate::run::pricing;
 
-/// Takes the most that calls of unknown cost may have cost from `--max-cost`. They are known by row and place of the model,
-/// and `others` of them have no line. `models` are the names by their places, with those that are not asked any more. `samples` are
-/// calls of the batch.
+/// What of earlier runs has no known cost.
+pub(super) struct Unknown<'a> {
+    /// The names of the models by their places, with those that are not asked any more.
+    pub(super) models: &'a [String],
+    /// The lines with a try of unknown cost, by row and place of the model.
+    pub(super) lines: Vec<(u64, usize)>,
+    /// How many further tries have an unknown cost.
+    pub(super) others: usize,
+    /// The tries without an answer, those of lines among them, as far as the ledger has them.
+    pub(super) lost: &'a [LostTries],
+}
+
+/// Takes the most that tries of unknown cost may have cost from `--max-cost`. `samples` are calls of the batch.
 ///
 /// # Errors
 /// A limit could not be kept.
@@ -26,7 +37,7 @@ pub(super) fn reserve(
     plan: &BatchPlan,
     maker: &mut CallMaker<'_>,
     samples: &[Call],
-    (models, mut unpriced, others): (&[String], Vec<(u64, usize)>, usize),
+    Unknown { models, lines: mut unpriced, others, lost }: Unknown<'_>,
 ) -> Result<(), Error> {
     let limit = samples.first().and_then(|call| call.caller.max_cost.clone());
     let (Some(limit), true) = (limit, !unpriced.is_empty() || others > 0) else { return Ok(()) };
@@ -42,7 +53,15 @@ pub(super) fn reserve(
     let gone = places.map(|place| Ok((place, resolver.model(&models[place])?)));
     let gone = gone.collect::<Result<BTreeMap<_, _>, Error>>()?;
     let of_gone = gone.values().flat_map(|route| route.route.targets());
-    let limits = limits(context, samples.iter().flat_map(Call::targets).chain(of_gone))?;
+    // A gateway that the config does not have any more has no price.
+    let known = |lost: &&LostTries| context.settings.gateway(&lost.gateway).is_ok();
+    let lost: Vec<(Target, usize)> = lost
+        .iter()
+        .filter(known)
+        .map(|lost| (Target { gateway: lost.gateway.clone(), model: lost.model.clone() }, lost.tries))
+        .collect();
+    let of_lost = lost.iter().map(|(target, _)| target);
+    let limits = limits(context, samples.iter().flat_map(Call::targets).chain(of_gone).chain(of_lost))?;
     unpriced.sort_unstable();
     let mut spent = Usd::ZERO;
     // What has no line is as dear as the first row.
@@ -57,36 +76,47 @@ pub(super) fn reserve(
             continue;
         }
         let (info, asked) = cook.cook(&row);
-        let mut most = |place: usize| match &asked {
+        let mut call = |place: usize| match &asked {
             Ok(asked) => {
                 let route = routes.get(place).unwrap_or_else(|| &gone[&place]);
                 // The call is not sent, so its key is the same as that of another one.
                 let place = place.min(routes.len() - 1);
-                most_of_all(&limits, maker.call(&info, maker.request(asked.clone()), place, route)?)
+                maker.call(&info, maker.request(asked.clone()), place, route).map(Some)
             }
-            Err(_) => Ok::<Usd, Error>(Usd::ZERO),
+            Err(_) => Ok::<Option<Call>, Error>(None),
         };
+        let most = |call: Option<Call>| call.map_or(Ok(Usd::ZERO), |call| limits.most(&call));
         if usual.is_none() {
-            usual = (0..routes.len()).map(&mut most).collect::<Result<Vec<_>, _>>()?.into_iter().max();
+            let calls = (0..routes.len()).map(&mut call).collect::<Result<Vec<_>, _>>()?;
+            let sample = calls.first().cloned().flatten();
+            let prices = calls.into_iter().map(most).collect::<Result<Vec<_>, _>>()?;
+            let dearest = prices.into_iter().max().unwrap_or(Usd::ZERO);
+            let of_lost = lost.iter().map(|(target, tries)| {
+                let alone = sample.clone().map(|call| Call { choices: vec![Choice::from(target.clone())], ..call });
+                (most(alone).unwrap_or(dearest), *tries)
+            });
+            spent += dearest_of(others, of_lost.collect(), dearest);
+            usual = Some(dearest);
         }
         while let Some((_, place)) = unpriced.next_if(|(number, _)| *number == row.number) {
-            spent += most(place)?;
+            spent += most(call(place)?)?;
         }
     }
-    spent += usual.map_or(Usd::ZERO, |most| all_of(most, others));
     limit.settle(Usd::ZERO, spent);
     Ok(())
 }
 
-/// The most that this call may have cost with any of its models. A fallback of unknown price was not asked: the limit forbade it.
-///
-/// # Errors
-/// What it may cost with the first one is not known.
-fn most_of_all(limits: &SpendingLimits, call: Call) -> Result<Usd, Error> {
-    let first = limits.most(&call)?;
-    let alone = |choice: &Choice| Call { choices: vec![choice.clone()], ..call.clone() };
-    let others = call.choices.iter().skip(1).filter_map(|choice| limits.most(&alone(choice)).ok());
-    Ok(others.fold(first, Usd::max))
+/// The most that so many tries may have cost, of which those in `lost` have these prices, and all others the usual one. Which of those in
+/// `lost` they are is not known.
+fn dearest_of(tries: usize, mut lost: Vec<(Usd, usize)>, usual: Usd) -> Usd {
+    lost.sort_unstable_by_key(|(price, _)| std::cmp::Reverse(*price));
+    let (mut left, mut sum) = (tries, Usd::ZERO);
+    for (price, tries) in lost {
+        let tries = tries.min(left);
+        left -= tries;
+        sum += all_of(price, tries);
+    }
+    sum + all_of(usual, left)
 }
 
 /// What so many calls may have cost, of which each may have cost `most`. What is too large is the largest amount.
@@ -107,6 +137,16 @@ fn limits<'t>(context: &Context, targets: impl Iterator<Item = &'t Target>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tries_have_the_prices_of_the_models_that_may_have_been_billed() {
+        let usd = Usd::from_picos;
+        let lost = || vec![(usd(1), 3), (usd(50), 1)];
+        assert_eq!(dearest_of(0, lost(), usd(7)), Usd::ZERO);
+        assert_eq!(dearest_of(1, lost(), usd(7)), usd(50));
+        assert_eq!(dearest_of(3, lost(), usd(7)), usd(52));
+        assert_eq!(dearest_of(6, lost(), usd(7)), usd(53 + 2 * 7));
+    }
 
     #[test]
     fn what_calls_may_have_cost_is_never_nothing_because_it_is_too_much() {
