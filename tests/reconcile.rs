@@ -156,6 +156,10 @@ fn where_every_gateway_fails_each_has_its_line() {
     assert_eq!((&rows[1]["gateway"], &rows[1]["error"]), (&json!("other"), &json!("out of order")));
     // What they have in common is the exit code.
     home(&failing(403, "not you")).llm(["usage", "--check", "-o", "csv"]).output().exits(4);
+    // A third one that tells no amounts is not asked for any.
+    let silent = format!("\n[gateway.silent]\nbase_url = \"{}\"\nkey_env = [\"OTHER_KEY\"]\n", second.base_url());
+    let more = format!("price_provider = \"openrouter\"{silent}");
+    self::home(&first, &more).env("OTHER_KEY", KEY).llm(["usage", "--check"]).output().exits(4);
 }
 
 #[test]

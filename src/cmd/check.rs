@@ -35,7 +35,9 @@ pub(super) fn run(context: &Context, args: &UsageArgs) -> Result<u8, Error> {
         _ => reconciliation::text(&accounts, &out),
     })?;
     tell_hints(context, &errors);
-    Ok(exit_code(&errors, accounts.len()))
+    // A gateway that does not tell amounts is not asked.
+    let asked = accounts.iter().filter(|account| !matches!(account.result, Ok(None)));
+    Ok(exit_code(&errors, asked.count()))
 }
 
 /// What each gateway says of each of its keys, and why some could not be asked.
@@ -78,7 +80,7 @@ fn tell_hints(context: &Context, errors: &[Error]) {
     }
 }
 
-/// 8 if some of the accounts could be asked, and others not. Where none could, the code of the errors, if they have the same one.
+/// 8 if some of so many accounts could be asked, and others not. Where none could, the code of the errors, if they have the same one.
 fn exit_code(errors: &[Error], accounts: usize) -> u8 {
     match errors {
         [] => 0,
