@@ -60,12 +60,16 @@ fn seen(text: &str) -> String {
 
 /// Whether a gateway may take this name for a model that the pattern means: limits of a model hold for every name under
 /// which it can be asked. Capitals do not count, nor does what gateways read as a variant of a model or as an addition to
-/// its name (`:nitro`, `@preset/fast`), the name of a gateway before it, and signs that cannot be seen.
+/// its name (`:nitro`, `@preset/fast`), the sign of a name that moves on to newer models (`~vendor/model-latest`), the name of a gateway
+/// before it, and signs that cannot be seen.
 pub fn name_may_fit(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (seen(pattern), seen(name));
     let name = name.rsplit_once("::").map_or(name.as_str(), |(_, model)| model);
-    let ends = name.match_indices([':', '@', '?', '#']).map(|(at, _)| at);
-    ends.chain([name.len()]).any(|end| name_fits(&pattern, &name[..end]))
+    let fits = |name: &str| {
+        let ends = name.match_indices([':', '@', '?', '#']).map(|(at, _)| at);
+        ends.chain([name.len()]).any(|end| name_fits(&pattern, &name[..end]))
+    };
+    fits(name) || name.strip_prefix('~').is_some_and(fits)
 }
 
 /// The same for a model of this gateway.
@@ -88,6 +92,8 @@ mod tests {
             "openai/Big-1",
             "BIG-1",
             "big-1:nitro",
+            "~big-1",
+            "~openai/big-1:free",
             "big-1:a:b",
             "big-1@preset/x",
             "big-1?x",

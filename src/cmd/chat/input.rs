@@ -209,7 +209,7 @@ fn beginning_with(start: &str, words: impl Iterator<Item = String>) -> Vec<Pair>
     let fitting = words.filter(|word| word.starts_with(start));
     // A list of the gateway may hold any characters.
     let safe = fitting.filter(|word| !word.contains(char::is_control));
-    safe.map(|word| Pair { display: word.trim_end().to_owned(), replacement: word }).collect()
+    safe.map(|word| Pair { display: escape::terminal(word.trim_end()).into_owned(), replacement: word }).collect()
 }
 
 /// The files and directories whose path begins like this, and where in the line their names begin: `typed` ends `at` there.
