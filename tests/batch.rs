@@ -1076,6 +1076,32 @@ fn judges_score_each_answer_of_a_batch_and_their_cost_stands_apart() {
 }
 
 #[test]
+fn judges_of_unknown_cost_are_told_and_count_as_the_most_that_they_may_have_cost() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "judge" => {
+            let verdict = json!({"A": {"reason": "It is so.", "score": 8}}).to_string();
+            Reply::sse().role().text(&verdict).finish("stop").done()
+        }
+        _ => Reply::sse().role().text("yes").finish("stop").usage(9, 1).done(),
+    });
+    let home = Home::with(&gateway)
+        .config("[price.\"*\"]\ninput = 0\noutput = 0\n[price.judge]\ninput = 0\noutput = 0\nrequest = 1\n");
+    home.file("rows.jsonl", rows(3));
+    let run = |further: &[&str]| {
+        let judged = ["-m", "a", "--judge", "judge", "--max-tokens", "10", "--max-cost", "1.5", "--concurrency", "1"];
+        batch(&home, &judged).args(["-o", "json"]).args(further).output()
+    };
+    let summary = run(&["--limit", "1"]).exits(0).json();
+    assert_eq!(summary["models"][0]["judge_cost"], json!({"usd": null, "unknown": 1, "computed": false}), "{summary}");
+    assert_eq!(lines(home.path().join("out.jsonl"))[0]["judge_cost"]["partial"], json!(true));
+    // The second verdict may cost another dollar.
+    for _ in 0..2 {
+        run(&["--resume"]).exits(5);
+    }
+    assert_eq!(gateway.requests().iter().filter(|request| request.model() == "judge").count(), 1);
+}
+
+#[test]
 fn an_answer_that_is_not_judged_yet_is_kept_and_a_verdict_is_not_taken_for_an_answer() {
     let gateway = judged_gateway();
     let home = Home::with(&gateway);

@@ -34,7 +34,7 @@ pub(crate) struct Task {
 
 impl Task {
     /// The request for a verdict on these answers in this order.
-    pub(super) fn request(&self, answers: &[&str]) -> Request {
+    pub(crate) fn request(&self, answers: &[&str]) -> Request {
         let schema = schema(answers.len());
         let system = format!("{RULES}{}", example(answers.len()));
         let mut text = format!("Criteria: {}\n\n", self.criteria.trim());

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::batch::line::Scored;
 use crate::call::Call;
+use crate::chat::Request;
 use crate::cli::BatchRunArgs;
 use crate::cmd::{Context, judges};
 use crate::error::{Error, Failure};
 use crate::judge::{JudgeSchedule, Plan, SCORER, Task, Unjudgeable};
 use crate::money::Usd;
-use crate::record::{Cost, Record, Status};
+use crate::record::{Cost, CostOrigin, Record, Status};
 use crate::resolve::CallTemplate;
 
 /// The judges of a batch.
@@ -87,6 +88,19 @@ impl Judging {
         self.plans.iter().take(1).flat_map(Plan::calls)
     }
 
+    /// The call of each judge for a verdict on an answer to this request, which is as long as it may be.
+    pub(super) fn calls_about(&self, request: &Arc<Request>) -> Vec<Call> {
+        /// What a token of an answer has, in bytes.
+        const BYTES: u64 = 4;
+        /// Answers without a limit are taken to be no longer, in bytes.
+        const LONGEST: u64 = 64 << 10;
+        let length = request.max_tokens.map_or(LONGEST, |tokens| tokens.saturating_mul(BYTES).min(LONGEST));
+        let answer = "x".repeat(usize::try_from(length).unwrap_or_default());
+        let task = Task { criteria: self.criteria.clone(), prompt: Arc::clone(request), reference: None, nonce: 0 };
+        let request = Arc::new(task.request(&[&answer]));
+        self.calls().map(|call| Call { request: Arc::clone(&request), ..call.clone() }).collect()
+    }
+
     /// So many calls a row and model take at most.
     pub(super) fn width(&self) -> usize {
         1 + self.plans.iter().map(|plan| plan.labels().count()).max().unwrap_or(0)
@@ -128,15 +142,16 @@ impl Judging {
     }
 }
 
-/// The sum with the cost of one more call. A cost that is not known makes the sum partial.
+/// The sum with the cost of one more call. A cost that is not known makes the sum partial, also where no other is known.
 fn added(sum: Option<Cost>, record: &Record) -> Option<Cost> {
-    match (sum, record.cost) {
+    let unknown = || Cost { usd: Usd::ZERO, origin: CostOrigin::Reported, partial: true };
+    let cost = record.cost.or_else(|| (!record.cost_nothing()).then(unknown));
+    match (sum, cost) {
         (Some(sum), Some(cost)) => Some(Cost {
             usd: Usd::from_picos(sum.usd.picos().saturating_add(cost.usd.picos())),
             origin: sum.origin.max(cost.origin),
             partial: sum.partial || cost.partial,
         }),
-        (Some(sum), None) => Some(Cost { partial: sum.partial || !record.cost_nothing(), ..sum }),
-        (None, cost) => cost,
+        (sum, cost) => sum.or(cost),
     }
 }

@@ -148,11 +148,11 @@ impl<'a> Batch<'a> {
             others: tally.unknown_without_line,
             lost: &lost,
         };
-        unpriced::reserve((context, &resolver), plan, &mut maker, &samples, unknown)?;
         let judging = match results {
             None => Judging::new(context, args, &base, &samples)?,
             Some(_) => None,
         };
+        unpriced::reserve((context, &resolver), plan, &mut maker, (&samples, judging.as_ref()), unknown)?;
         samples.extend(judging.iter().flat_map(Judging::calls).cloned());
         let maker = maker.judged(judging.as_ref());
         let control = Arc::new(Control::default());

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::judging::Judging;
 use super::make::CallMaker;
 use super::plan::{BatchPlan, PlannedWork};
 use crate::batch::Cook;
@@ -28,7 +29,8 @@ pub(super) struct Unknown<'a> {
     pub(super) lost: &'a [LostTries],
 }
 
-/// Takes the most that tries of unknown cost may have cost from `--max-cost`. `samples` are calls of the batch.
+/// Takes the most that tries of unknown cost may have cost from `--max-cost`. `samples` are calls of the batch, and `judging` has
+/// its judges.
 ///
 /// # Errors
 /// A limit could not be kept.
@@ -36,7 +38,7 @@ pub(super) fn reserve(
     (context, resolver): (&Context, &Resolver<'_>),
     plan: &BatchPlan,
     maker: &mut CallMaker<'_>,
-    samples: &[Call],
+    (samples, judging): (&[Call], Option<&Judging>),
     Unknown { models, lines: mut unpriced, others, lost }: Unknown<'_>,
 ) -> Result<(), Error> {
     let limit = samples.first().and_then(|call| call.caller.max_cost.clone());
@@ -61,7 +63,15 @@ pub(super) fn reserve(
         .map(|lost| (Target { gateway: lost.gateway.clone(), model: lost.model.clone() }, lost.tries))
         .collect();
     let of_lost = lost.iter().map(|(target, _)| target);
-    let limits = limits(context, samples.iter().flat_map(Call::targets).chain(of_gone).chain(of_lost))?;
+    let limits = limits(
+        context,
+        samples
+            .iter()
+            .chain(judging.iter().flat_map(|judging| judging.calls()))
+            .flat_map(Call::targets)
+            .chain(of_gone)
+            .chain(of_lost),
+    )?;
     unpriced.sort_unstable();
     let mut spent = Usd::ZERO;
     // What has no line is as dear as the first row.
@@ -90,7 +100,10 @@ pub(super) fn reserve(
             let calls = (0..routes.len()).map(&mut call).collect::<Result<Vec<_>, _>>()?;
             let sample = calls.first().cloned().flatten();
             let prices = calls.into_iter().map(most).collect::<Result<Vec<_>, _>>()?;
-            let dearest = prices.into_iter().max().unwrap_or(Usd::ZERO);
+            let about = |call: &Call| judging.map(|judging| judging.calls_about(&call.request));
+            let judges = sample.as_ref().and_then(about).unwrap_or_default();
+            let of_judges = judges.into_iter().map(|judge| most(Some(judge))).collect::<Result<Vec<_>, _>>()?;
+            let dearest = prices.into_iter().chain(of_judges).max().unwrap_or(Usd::ZERO);
             let of_lost = lost.iter().map(|(target, tries)| {
                 let alone = sample.clone().map(|call| Call { choices: vec![Choice::from(target.clone())], ..call });
                 (most(alone).unwrap_or(dearest), *tries)
