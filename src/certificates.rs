@@ -12,8 +12,6 @@ use crate::input::{self, Accept};
 /// The largest file of certificates that is read, in bytes; the system's own are a fifth of a mebibyte.
 pub(crate) const LARGEST_FILE: u64 = 16 << 20;
 
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
 /// The certificates of a file, of which there is at least one.
 ///
 /// # Errors
@@ -46,11 +44,7 @@ pub(crate) fn read_authorities(path: &Path) -> io::Result<Vec<CertificateDer<'st
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
-    let mut pem = input::read(path, LARGEST_FILE, Accept::Files)?;
-    if pem.starts_with(BYTE_ORDER_MARK) {
-        pem.drain(..BYTE_ORDER_MARK.len());
-    }
-    Ok(pem)
+    input::read_unmarked(path, LARGEST_FILE, Accept::Files)
 }
 
 fn unusable(index: usize, error: &dyn std::error::Error) -> io::Error {

@@ -75,11 +75,20 @@ fn await_writer(file: &File, patience: Option<Duration>) -> io::Result<()> {
 
 /// As [`read`], as text without a byte order mark.
 pub(crate) fn read_text(path: &Path, limit: u64, accept: Accept) -> io::Result<String> {
-    let text = String::from_utf8(read(path, limit, accept)?).map_err(|error| {
+    String::from_utf8(read_unmarked(path, limit, accept)?).map_err(|error| {
         let not_text = NotText::new(error.as_bytes(), error.utf8_error());
         io::Error::new(io::ErrorKind::InvalidData, not_text)
-    })?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    })
+}
+
+/// As [`read`], without a byte order mark.
+pub(crate) fn read_unmarked(path: &Path, limit: u64, accept: Accept) -> io::Result<Vec<u8>> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    let mut bytes = read(path, limit, accept)?;
+    if bytes.starts_with(MARK) {
+        bytes.drain(..MARK.len());
+    }
+    Ok(bytes)
 }
 
 /// What is in a file that is not text.

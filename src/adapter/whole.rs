@@ -45,8 +45,7 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8], ends: Ends) -> Resu
     let mut response: Response = events.into_iter().collect();
     let is_empty = response.text.is_empty() && response.reasoning.is_empty() && response.tool_calls.is_empty();
     // A count of zero cannot be right beside an answer: the gateway does not count.
-    let is_answer = response.calls() != Calls::Nothing;
-    response.usage.output = response.usage.output.filter(|count| *count > 0 || !is_answer);
+    response.usage.output = response.usage.output.filter(|count| *count > 0 || response.calls() == Calls::Nothing);
     tool_calls::bounded(response.tool_calls.len()).map_err(|failure| failure.with_usage(response.usage))?;
     match decoded {
         Ok(_) => {}

@@ -102,18 +102,20 @@ impl Row {
     /// The ratio of the default group, or of the only group that may use the model. Returns `None` where there are several, or where
     /// the default group alone pays nothing: nobody knows in which one the key is, and what it costs must not be nothing.
     fn group(&self, groups: &BTreeMap<String, Ratio>) -> Option<Ratio> {
-        let enabled = |name: &String| self.enable_groups.as_ref().is_none_or(|names| names.contains(name));
-        let is_free = |ratio: &Ratio| ratio.0 == Usd::ZERO;
-        let open_groups = || groups.iter().filter(|(name, _)| enabled(name));
-        let is_free_for_all = open_groups().all(|(_, ratio)| is_free(ratio));
-        let mut open = open_groups();
-        match (groups.get(DEFAULT_GROUP), open.next(), open.next()) {
-            (Some(ratio), ..) if enabled(&DEFAULT_GROUP.to_owned()) => {
-                Some(*ratio).filter(|ratio| is_free_for_all || !is_free(ratio))
+        if groups.is_empty() {
+            return Some(Ratio(Usd::from_picos(1_000_000_000_000)));
+        }
+        let is_open = |name: &String| self.enable_groups.as_ref().is_none_or(|names| names.contains(name));
+        let open: Vec<(&String, Ratio)> =
+            groups.iter().filter(|(name, _)| is_open(name)).map(|(name, ratio)| (name, *ratio)).collect();
+        let is_free = |ratio: Ratio| ratio.0 == Usd::ZERO;
+        match open.as_slice() {
+            [(_, only)] => Some(*only),
+            several => {
+                let (_, usual) = several.iter().find(|(name, _)| *name == DEFAULT_GROUP)?;
+                let is_free_for_all = several.iter().all(|(_, ratio)| is_free(*ratio));
+                Some(*usual).filter(|usual| is_free_for_all || !is_free(*usual))
             }
-            (_, Some((_, ratio)), None) => Some(*ratio),
-            (None, None, _) if groups.is_empty() => Some(Ratio(Usd::from_picos(1_000_000_000_000))),
-            _ => None,
         }
     }
 }

@@ -90,21 +90,14 @@ fn get(context: &Context, key: &str) -> Result<u8, Error> {
     let parts = parse_key(key)?;
     let text = report::config::in_force(&context.settings)?;
     let in_force: toml::Table = toml::from_str(&text).map_err(|error| Error::config(error.to_string()))?;
-    // Budgets, classes of keys and what servers share are set by the file alone, and so is what they leave out.
-    let in_file = || {
-        let mut table = ConfigEdit::open(&context.settings.env)?.values()?;
-        hide_secrets(&mut table);
-        Ok::<_, Error>(value_at(table, &parts))
-    };
     let value = match value_at(in_force, &parts) {
-        Some(value) => value,
-        None => match in_file()? {
-            Some(value) => value,
-            None => {
-                context.notice(&format!("{key} is not set"));
-                return Ok(1);
-            }
-        },
+        // Budgets, classes of keys and what servers share are set by the file alone, and so is what they leave out.
+        None => value_at(shown_file(context)?, &parts),
+        value => value,
+    };
+    let Some(value) = value else {
+        context.notice(&format!("{key} is not set"));
+        return Ok(1);
     };
     print(match value {
         toml::Value::String(text) => format!("{text}\n").into(),
@@ -121,9 +114,11 @@ fn value_at(table: toml::Table, key: &[String]) -> Option<toml::Value> {
     })
 }
 
-/// Hides the texts that may hold a key or a password: those of headers, and the addresses of a database and a collector.
-fn hide_secrets(table: &mut toml::Table) {
+/// The values in the file, without the texts that may hold a key or a password: those of headers, and the addresses of a database and
+/// a collector.
+fn shown_file(context: &Context) -> Result<toml::Table, Error> {
     const SECRET: [[&str; 2]; 3] = [["store", "url"], ["otel", "endpoint"], ["otel", "headers"]];
+    let mut table = ConfigEdit::open(&context.settings.env)?.values()?;
     for [name, field] in SECRET {
         match table.get_mut(name).and_then(|table| table.get_mut(field)) {
             Some(toml::Value::Table(texts)) => texts.iter_mut().for_each(|(_, text)| *text = "***".into()),
@@ -132,6 +127,7 @@ fn hide_secrets(table: &mut toml::Table) {
             _ => {}
         }
     }
+    Ok(table)
 }
 
 /// The longest value that is set, in bytes.

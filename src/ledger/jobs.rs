@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row as SqlRow, Transaction, named_params, params};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::store::{Store, StoreError};
 use super::{Row, read};
-use crate::money::Usd;
-use crate::record::TotalCost;
+
+mod paid;
+mod parts;
+
+pub use paid::{LostTries, Paid, cost};
+pub use parts::{Part, PartState, is_remote_known, parts, remove_part, save_part};
 
 /// A batch as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -299,227 +303,10 @@ pub fn answers(store: &Store, id: &str) -> Result<Vec<(u64, String, i64)>, Store
     })
 }
 
-/// What the calls of a job have cost.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Paid {
-    /// All of it, as far as it is known.
-    pub cost: TotalCost,
-    /// How many tries of its calls may have cost something that nobody told. One call may have several.
-    pub unknown_tries: usize,
-    /// Those of them that gave no answer, by model.
-    pub lost: Vec<LostTries>,
-}
-
-/// Tries of a model that may have been billed, and gave no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LostTries {
-    /// The name of the gateway.
-    pub gateway: String,
-    /// The model as the gateway names it.
-    pub model: String,
-    /// How many there are.
-    pub tries: usize,
-}
-
-/// What all calls of a job have cost, also those that have no line in the output.
-///
-/// # Errors
-/// The ledger cannot be read.
-pub fn cost(store: &Store, id: &str) -> Result<Paid, StoreError> {
-    store.read(|connection| {
-        // As `llm usage` counts: nothing was paid for a call that failed before any model worked for it.
-        let sql = "SELECT sum(cost), coalesce(max(cost IS NOT NULL AND origin <> 'reported'), 0), coalesce(sum(unknown > 0), 0),
-                 coalesce(sum(unknown), 0)
-             FROM (SELECT cost, origin, CASE
-                 WHEN cost IS NOT NULL OR maybe_billed > 0 THEN maybe_billed
-                 ELSE status NOT IN ('failed', 'refused', 'interrupted', 'skipped') OR input IS NOT NULL OR output IS NOT NULL
-                 END AS unknown
-             FROM (SELECT c.cost, c.input, c.output, coalesce(c.maybe_billed, 0) AS maybe_billed,
-                     (SELECT name FROM names WHERE id = c.origin) AS origin,
-                     (SELECT name FROM names WHERE id = c.status) AS status
-                 FROM jobs AS j JOIN job_runs AS r ON r.job = j.id JOIN runs ON runs.uuid = r.run
-                     JOIN calls AS c ON c.run = runs.id
-                 WHERE j.uuid = ?1))";
-        let count = |row: &SqlRow<'_>, column| row.get(column).map(|count: i64| usize::try_from(count).unwrap_or_default());
-        let (cost, unknown_tries) = connection.query_row(sql, [id], |row| {
-            let usd = row.get::<_, Option<i64>>(0)?.map(Usd::from_picos);
-            Ok((TotalCost { usd, computed: row.get(1)?, unknown: count(row, 2)? }, count(row, 3)?))
-        })?;
-        let mut lost = connection.prepare(
-            "SELECT (SELECT name FROM names WHERE id = a.gateway), (SELECT name FROM names WHERE id = a.model), count(*)
-             FROM jobs AS j JOIN job_runs AS r ON r.job = j.id JOIN runs ON runs.uuid = r.run
-                 JOIN calls AS c ON c.run = runs.id JOIN attempts AS a ON a.call = c.id
-             WHERE j.uuid = ?1 AND a.cost IS NULL AND a.maybe_billed > 0 GROUP BY a.gateway, a.model",
-        )?;
-        let of_model = |row: &SqlRow<'_>| {
-            Ok(LostTries { gateway: row.get(0)?, model: row.get(1)?, tries: count(row, 2)? })
-        };
-        let lost = lost.query_map([id], of_model)?.collect::<Result<_, _>>()?;
-        Ok(Paid { cost, unknown_tries, lost })
-    })
-}
-
 /// The call that [`answers`] has found.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub fn answer(store: &Store, call: i64) -> Result<Row, StoreError> {
     store.read(|connection| read::row(connection, call))
-}
-
-/// What was handed over to the Batch API of a gateway as one batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// Its number in the job, from 0.
-    pub part: u64,
-    /// The name of the gateway.
-    pub gateway: String,
-    /// The model as it was asked for.
-    pub model: String,
-    /// The numbers of its first and its last row.
-    pub rows: (u64, u64),
-    /// How many rows it has.
-    pub count: u64,
-    /// The gateway's id of it; `None` until that was received.
-    pub remote: Option<String>,
-    /// How it stands.
-    pub state: PartState,
-    /// What the ids of its requests have besides the rows, where the gateway keeps no tag of a batch: by it, its results are
-    /// known from those of another batch. `None` in parts of earlier versions, too.
-    pub mark: Option<String>,
-    /// The base URL of the gateway to which it was handed over. `None` in parts of earlier versions.
-    pub address: Option<String>,
-}
-
-/// What the column `detail` has of a part, as JSON. Earlier versions left it empty, or had the mark alone in it.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct PartDetail {
-    mark: Option<String>,
-    address: Option<String>,
-}
-
-impl PartDetail {
-    fn read(text: Option<String>) -> Self {
-        let read = |text: String| serde_json::from_str(&text).unwrap_or(Self { mark: Some(text), address: None });
-        text.map(read).unwrap_or_default()
-    }
-}
-
-/// How a part stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartState {
-    /// It is being handed over, or was when the process ended: whether the gateway has it is not known.
-    Submitting,
-    /// The gateway has it.
-    Submitted,
-    /// Its results are in the output.
-    Collected,
-}
-
-impl PartState {
-    /// The word in the ledger.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Submitting => "submitting",
-            Self::Submitted => "submitted",
-            Self::Collected => "collected",
-        }
-    }
-}
-
-/// Adds a part to a job, or replaces what is known of it.
-///
-/// # Errors
-/// The ledger cannot be written.
-pub fn save_part(transaction: &Transaction<'_>, id: &str, part: &Part) -> rusqlite::Result<()> {
-    transaction
-        .execute(
-            "INSERT OR REPLACE INTO job_parts (job, part, gateway, model, first, last, rows, remote, state, detail)
-             SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM jobs WHERE uuid = ?1",
-            params![
-                id,
-                part.part.cast_signed(),
-                part.gateway,
-                part.model,
-                part.rows.0.cast_signed(),
-                part.rows.1.cast_signed(),
-                part.count.cast_signed(),
-                part.remote,
-                part.state.as_str(),
-                serde_json::to_string(&PartDetail { mark: part.mark.clone(), address: part.address.clone() }).ok(),
-            ],
-        )
-        .map(drop)
-}
-
-/// Removes a part that the gateway never got.
-///
-/// # Errors
-/// The ledger cannot be written.
-pub fn remove_part(transaction: &Transaction<'_>, id: &str, part: u64) -> rusqlite::Result<()> {
-    transaction
-        .execute(
-            "DELETE FROM job_parts WHERE job = (SELECT id FROM jobs WHERE uuid = ?1) AND part = ?2",
-            params![id, part.cast_signed()],
-        )
-        .map(drop)
-}
-
-/// Whether a part of any job has this id at its gateway.
-///
-/// # Errors
-/// The ledger cannot be read.
-pub fn is_remote_known(store: &Store, remote: &str) -> Result<bool, StoreError> {
-    store.read(|connection| {
-        connection.query_row("SELECT EXISTS (SELECT 1 FROM job_parts WHERE remote = ?1)", [remote], |row| row.get(0))
-    })
-}
-
-/// The parts of a job, in order.
-///
-/// # Errors
-/// The ledger cannot be read.
-pub fn parts(store: &Store, id: &str) -> Result<Vec<Part>, StoreError> {
-    store.read(|connection| {
-        let mut statement = connection.prepare(
-            "SELECT part, gateway, model, first, last, rows, remote, p.state, detail
-             FROM job_parts AS p JOIN jobs ON jobs.id = p.job WHERE uuid = ?1 ORDER BY part",
-        )?;
-        let part = |row: &SqlRow<'_>| {
-            let PartDetail { mark, address } = PartDetail::read(row.get(8)?);
-            let count = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
-            Ok(Part {
-                part: count(0)?,
-                gateway: row.get(1)?,
-                model: row.get(2)?,
-                rows: (count(3)?, count(4)?),
-                count: count(5)?,
-                remote: row.get(6)?,
-                state: match row.get::<_, String>(7)?.as_str() {
-                    "collected" => PartState::Collected,
-                    "submitted" => PartState::Submitted,
-                    _ => PartState::Submitting,
-                },
-                mark,
-                address,
-            })
-        };
-        statement.query_map([id], part)?.collect()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_earlier_versions_kept_of_a_part_is_its_mark() {
-        let read = |text: &str| {
-            let PartDetail { mark, address } = PartDetail::read(Some(text.to_owned()));
-            (mark, address)
-        };
-        assert_eq!(read("00ff00ff00ff00ff"), (Some("00ff00ff00ff00ff".into()), None));
-        assert_eq!(read("1234567890123456"), (Some("1234567890123456".into()), None));
-        assert_eq!(read(r#"{"mark":null,"address":"https://a/v1"}"#), (None, Some("https://a/v1".into())));
-    }
 }

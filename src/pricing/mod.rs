@@ -5,6 +5,7 @@ mod archive;
 mod document;
 pub mod estimate;
 mod identity;
+mod media;
 mod names;
 mod table;
 

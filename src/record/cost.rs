@@ -28,6 +28,19 @@ impl Cost {
     }
 }
 
+/// The cost of both. Its origin is the worse one.
+impl Add for Cost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            usd: self.usd + other.usd,
+            origin: self.origin.max(other.origin),
+            partial: self.partial || other.partial,
+        }
+    }
+}
+
 /// Where a cost comes from, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -90,16 +90,19 @@ impl ResponseEncoder {
             return open;
         }
         let id = item_id(is_thought, self.items.len());
-        if is_thought {
+        let place = if is_thought {
             let place = self.add(reasoning(Some(&id), "", None), out);
             let part = Part { part: json!({"type": "summary_text", "text": ""}) };
             self.events.write("response.reasoning_summary_part.added", At::new(true, &id, place, part), out);
-            return Open { is_thought, place, text: String::new(), logprobs: Vec::new(), signature: None };
-        }
-        let empty = json!({"type": "message", "id": id, "role": "assistant", "status": "in_progress", "content": []});
-        let place = self.add(empty, out);
-        let part = Part { part: Text::new("", Vec::new()) };
-        self.events.write("response.content_part.added", At::new(false, &id, place, part), out);
+            place
+        } else {
+            let empty =
+                json!({"type": "message", "id": id, "role": "assistant", "status": "in_progress", "content": []});
+            let place = self.add(empty, out);
+            let part = Part { part: Text::new("", Vec::new()) };
+            self.events.write("response.content_part.added", At::new(false, &id, place, part), out);
+            place
+        };
         Open { is_thought, place, text: String::new(), logprobs: Vec::new(), signature: None }
     }
 

@@ -147,11 +147,7 @@ fn added(sum: Option<Cost>, record: &Record) -> Option<Cost> {
     let unknown = || Cost { usd: Usd::ZERO, origin: CostOrigin::Reported, partial: true };
     let cost = record.cost.or_else(|| (!record.cost_nothing()).then(unknown));
     match (sum, cost) {
-        (Some(sum), Some(cost)) => Some(Cost {
-            usd: Usd::from_picos(sum.usd.picos().saturating_add(cost.usd.picos())),
-            origin: sum.origin.max(cost.origin),
-            partial: sum.partial || cost.partial,
-        }),
+        (Some(sum), Some(cost)) => Some(sum + cost),
         (sum, cost) => sum.or(cost),
     }
 }

@@ -75,14 +75,14 @@ pub(super) fn reserve(
     unpriced.sort_unstable();
     let mut spent = Usd::ZERO;
     // What has no line is as dear as the first row.
-    let mut usual = (others == 0).then_some(Usd::ZERO);
+    let mut are_others_counted = others == 0;
     let mut cook = Cook::new(&plan.recipe)?;
     let mut rows = plan.source.rows()?;
     let mut unpriced = unpriced.into_iter().peekable();
-    while unpriced.peek().is_some() || usual.is_none() {
+    while unpriced.peek().is_some() || !are_others_counted {
         let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))? else { break };
         let is_wanted = unpriced.peek().is_some_and(|(number, _)| *number == row.number);
-        if !is_wanted && usual.is_some() {
+        if !is_wanted && are_others_counted {
             continue;
         }
         let (info, asked) = cook.cook(&row);
@@ -95,28 +95,39 @@ pub(super) fn reserve(
             }
             Err(_) => Ok::<Option<Call>, Error>(None),
         };
-        let most = |call: Option<Call>| call.map_or(Ok(Usd::ZERO), |call| limits.most(&call));
-        if usual.is_none() {
-            let calls = (0..routes.len()).map(&mut call).collect::<Result<Vec<_>, _>>()?;
-            let sample = calls.first().cloned().flatten();
-            let prices = calls.into_iter().map(most).collect::<Result<Vec<_>, _>>()?;
-            let about = |call: &Call| judging.map(|judging| judging.calls_about(&call.request));
-            let judges = sample.as_ref().and_then(about).unwrap_or_default();
-            let of_judges = judges.into_iter().map(|judge| most(Some(judge))).collect::<Result<Vec<_>, _>>()?;
-            let dearest = prices.into_iter().chain(of_judges).max().unwrap_or(Usd::ZERO);
-            let of_lost = lost.iter().map(|(target, tries)| {
-                let alone = sample.clone().map(|call| Call { choices: vec![Choice::from(target.clone())], ..call });
-                (most(alone).unwrap_or(dearest), *tries)
-            });
-            spent += dearest_of(others, of_lost.collect(), dearest);
-            usual = Some(dearest);
+        if !std::mem::replace(&mut are_others_counted, true) {
+            // A row that cannot be used has no calls.
+            let calls = (0..routes.len()).filter_map(|place| call(place).transpose()).collect::<Result<Vec<_>, _>>()?;
+            spent += most_of_others(&limits, calls, judging, others, &lost)?;
         }
         while let Some((_, place)) = unpriced.next_if(|(number, _)| *number == row.number) {
-            spent += most(call(place)?)?;
+            spent += call(place)?.map_or(Ok(Usd::ZERO), |call| limits.most(&call))?;
         }
     }
     limit.settle(Usd::ZERO, spent);
     Ok(())
+}
+
+/// The most that so many tries may have cost that are like these `calls` of a row, or verdicts on their answers.
+///
+/// # Errors
+/// What one of them may cost is not known.
+fn most_of_others(
+    limits: &SpendingLimits,
+    mut calls: Vec<Call>,
+    judging: Option<&Judging>,
+    others: usize,
+    lost: &[(Target, usize)],
+) -> Result<Usd, Error> {
+    let Some(sample) = calls.first().cloned() else { return Ok(Usd::ZERO) };
+    calls.extend(judging.into_iter().flat_map(|judging| judging.calls_about(&sample.request)));
+    let prices = calls.iter().map(|call| limits.most(call)).collect::<Result<Vec<_>, _>>()?;
+    let dearest = prices.into_iter().max().unwrap_or(Usd::ZERO);
+    let of_lost = lost.iter().map(|(target, tries)| {
+        let alone = Call { choices: vec![Choice::from(target.clone())], ..sample.clone() };
+        (limits.most(&alone).unwrap_or(dearest), *tries)
+    });
+    Ok(dearest_of(others, of_lost.collect(), dearest))
 }
 
 /// The most that so many tries may have cost, of which those in `lost` have these prices, and all others the usual one. Which of those in

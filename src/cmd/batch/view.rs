@@ -169,13 +169,13 @@ impl BatchView<'_> {
 
     fn row_ended(&mut self, row: Open) -> Result<(), Error> {
         let Open { info, place, mut records, fallbacks, has_fallen_back, .. } = row;
-        if self.judging.is_none() {
-            unused_failures(&records).iter().for_each(|message| self.tell_message(message));
-        }
         let answer = match self.judging {
             // A row that cannot be used has its record in another place.
             Some(_) => records.remove(&0).or_else(|| Some(records.pop_last()?.1)),
-            None => of_steps(std::mem::take(&mut records), &self.names[place], self.width),
+            None => {
+                unused_failures(&records).iter().for_each(|message| self.tell_message(message));
+                of_steps(std::mem::take(&mut records), &self.names[place], self.width)
+            }
         };
         let Some(record) = answer else { return Ok(()) };
         if self.is_for_later(&record, place, has_fallen_back) {

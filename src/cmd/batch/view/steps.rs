@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::call::STEP_TAG;
 use crate::error::Failure;
-use crate::money::Usd;
 use crate::record::{Cost, Record, Status};
 
 /// What is said of the steps that failed, or whose answer is incomplete, although the last one has answered: it uses none of them.
@@ -50,11 +49,7 @@ pub(super) fn of_steps(mut records: BTreeMap<usize, Record>, name: &str, width: 
             continue;
         }
         last.cost = match (last.cost, record.cost) {
-            (Some(a), Some(b)) => Some(Cost {
-                usd: Usd::from_picos(a.usd.picos().saturating_add(b.usd.picos())),
-                origin: a.origin.max(b.origin),
-                partial: a.partial || b.partial,
-            }),
+            (Some(a), Some(b)) => Some(a + b),
             (a, b) => a.or(b).map(|cost| Cost { partial: true, ..cost }),
         };
         let add = |a: Option<u64>, b: Option<u64>| Some(a? + b?);
