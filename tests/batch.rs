@@ -489,6 +489,23 @@ fn every_try_of_earlier_runs_counts_by_the_model_that_was_tried() {
 }
 
 #[test]
+fn tries_of_earlier_runs_count_as_those_of_the_dearest_row() {
+    let gateway = Gateway::by(|_| Reply::error(504, "too late"));
+    let home = Home::with(&gateway).config("[price.test-model]\ninput = 1\noutput = 0\n");
+    // The first row cannot be used, the second takes next to nothing, and the third a cent.
+    let row = |text: &str| json!({"text": text}).to_string();
+    let rows = ["{}", &row("short"), &row(&"a ".repeat(20_000))].join("\n");
+    home.file("rows.jsonl", rows);
+    let run = |further: &[&str]| {
+        batch(&home, &["--max-tokens", "10", "--concurrency", "1", "--retries", "0"]).args(further).output()
+    };
+    run(&[]).exits(1);
+    assert_eq!(gateway.requests().len(), 2);
+    run(&["--retry-failed", "--max-cost", "0.01"]).exits(5).says("--max-cost $0.01: $0.00 left");
+    assert_eq!(gateway.requests().len(), 2, "both tries may have been of the third row");
+}
+
+#[test]
 fn answers_of_unknown_cost_count_of_models_that_are_not_asked_any_more() {
     let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
     let home = Home::with(&gateway)

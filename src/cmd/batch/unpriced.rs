@@ -74,15 +74,15 @@ pub(super) fn reserve(
     )?;
     unpriced.sort_unstable();
     let mut spent = Usd::ZERO;
-    // What has no line is as dear as the first row.
-    let mut are_others_counted = others == 0;
+    // What has no line may be of any row.
+    let mut most_others: Option<Result<Usd, Error>> = None;
     let mut cook = Cook::new(&plan.recipe)?;
     let mut rows = plan.source.rows()?;
     let mut unpriced = unpriced.into_iter().peekable();
-    while unpriced.peek().is_some() || !are_others_counted {
+    while unpriced.peek().is_some() || others > 0 {
         let Some(row) = rows.read().map_err(|source| plan.source.unreadable(source))? else { break };
         let is_wanted = unpriced.peek().is_some_and(|(number, _)| *number == row.number);
-        if !is_wanted && are_others_counted {
+        if !is_wanted && others == 0 {
             continue;
         }
         let (info, asked) = cook.cook(&row);
@@ -95,20 +95,27 @@ pub(super) fn reserve(
             }
             Err(_) => Ok::<Option<Call>, Error>(None),
         };
-        if !std::mem::replace(&mut are_others_counted, true) {
+        if others > 0 {
             // A row that cannot be used has no calls.
             let calls = (0..routes.len()).filter_map(|place| call(place).transpose()).collect::<Result<Vec<_>, _>>()?;
-            spent += most_of_others(&limits, calls, judging, others, &lost)?;
+            let most = most_of_others(&limits, calls, judging, others, &lost).transpose();
+            most_others = match (most_others, most) {
+                (Some(Ok(a)), Some(Ok(b))) => Some(Ok(a.max(b))),
+                // What cannot be priced was not sent where there was a limit.
+                (Some(Ok(most)), _) | (_, Some(Ok(most))) => Some(Ok(most)),
+                (unknown, also_unknown) => unknown.or(also_unknown),
+            };
         }
         while let Some((_, place)) = unpriced.next_if(|(number, _)| *number == row.number) {
             spent += call(place)?.map_or(Ok(Usd::ZERO), |call| limits.most(&call))?;
         }
     }
-    limit.settle(Usd::ZERO, spent);
+    limit.settle(Usd::ZERO, spent + most_others.transpose()?.unwrap_or(Usd::ZERO));
     Ok(())
 }
 
-/// The most that so many tries may have cost that are like these `calls` of a row, or verdicts on their answers.
+/// The most that so many tries may have cost that are like these `calls` of a row, or verdicts on their answers. `None` where the row has
+/// no calls.
 ///
 /// # Errors
 /// What one of them may cost is not known.
@@ -118,8 +125,8 @@ fn most_of_others(
     judging: Option<&Judging>,
     others: usize,
     lost: &[(Target, usize)],
-) -> Result<Usd, Error> {
-    let Some(sample) = calls.first().cloned() else { return Ok(Usd::ZERO) };
+) -> Result<Option<Usd>, Error> {
+    let Some(sample) = calls.first().cloned() else { return Ok(None) };
     calls.extend(judging.into_iter().flat_map(|judging| judging.calls_about(&sample.request)));
     let prices = calls.iter().map(|call| limits.most(call)).collect::<Result<Vec<_>, _>>()?;
     let dearest = prices.into_iter().max().unwrap_or(Usd::ZERO);
@@ -127,7 +134,7 @@ fn most_of_others(
         let alone = Call { choices: vec![Choice::from(target.clone())], ..sample.clone() };
         (limits.most(&alone).unwrap_or(dearest), *tries)
     });
-    Ok(dearest_of(others, of_lost.collect(), dearest))
+    Ok(Some(dearest_of(others, of_lost.collect(), dearest)))
 }
 
 /// The most that so many tries may have cost, of which those in `lost` have these prices, and all others the usual one. Which of those in
