@@ -252,13 +252,32 @@ fn a_config_in_a_directory_that_may_not_be_entered_is_told() {
     let config = home.path().join("hidden/llm/config.toml");
     home.file("hidden/llm/config.toml", "");
     let script = format!(
-        "chmod 0 hidden; export XDG_CONFIG_HOME=\"$PWD/hidden\" LLM_DATA_DIR=/nowhere; {as_other} \"$llm\" ask hi; code=$?; chmod 700 hidden; exit $code"
+        "chmod 0 hidden; export XDG_CONFIG_HOME=\"$PWD/hidden\" LLM_DATA_DIR=/nowhere; {as_other} \"$llm\" ask -q hi; code=$?; chmod 700 hidden; exit $code"
     );
     home.shell(&script)
         .output()
         .exits(0)
         .prints("Hello.\n")
         .says(&format!("the config {} cannot be looked at", config.display()));
+}
+
+/// A key that is saved there is not taken for none.
+#[cfg(target_os = "linux")]
+#[test]
+fn keys_in_a_directory_that_may_not_be_entered_are_told() {
+    let gateway = hello();
+    let as_other =
+        if rustix::process::geteuid().is_root() { "setpriv --reuid 65534 --regid 65534 --clear-groups" } else { "" };
+    let home = Home::with(&gateway).without_env("LLM_API_KEY");
+    if home.shell(&format!("{as_other} test -x \"$llm\"")).output().code() != Some(0) {
+        // A build directory that only root may enter: no other user can run the command there.
+        return;
+    }
+    let script = format!(
+        "mkdir hidden; chmod 0 hidden; export LLM_DATA_DIR=\"$PWD/hidden\"; {as_other} \"$llm\" ask --log off hi; code=$?; chmod 700 hidden; exit $code"
+    );
+    home.shell(&script).output().exits(4).says(&format!("cannot read {}", home.path().join("hidden/keys.toml").display()));
+    assert_eq!(gateway.requests().len(), 0);
 }
 
 // P17

@@ -159,6 +159,9 @@ mod tests {
         let yes = headers(&[("retry-after", "7"), ("x-should-retry", "true")]);
         assert_eq!(retry_advice(&yes, 400).retry_after, Some(Duration::from_secs(7)));
         assert_eq!(retry_advice(&headers(&[("x-should-retry", "maybe")]), 429), RetryAdvice::default());
+        for (value, should_retry) in [("False", false), ("TRUE", true)] {
+            assert_eq!(retry_advice(&headers(&[("x-should-retry", value)]), 429).should_retry, Some(should_retry));
+        }
     }
 
     #[test]

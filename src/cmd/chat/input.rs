@@ -299,6 +299,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_offered_shows_no_signs_of_direction() {
+        let words = Words { models: vec!["a-\u{202e}b".into(), "a-\u{1b}[31m".into()], prompt: String::new() };
+        let history = FileHistory::new();
+        let found = words.complete("/model a", 8, &rustyline::Context::new(&history)).expect("completed").1;
+        let found: Vec<_> = found.iter().map(|pair| (pair.display.as_str(), pair.replacement.as_str())).collect();
+        assert_eq!(found, [(r"a-\u{202e}b", "a-\u{202e}b")]);
+    }
+
+    #[test]
     fn what_is_pasted_cannot_command_the_terminal_and_keeps_its_width() {
         for (line, shown) in
             [("plain ü 漢\nnext", "plain ü 漢\nnext"), ("a\u{202e}b\u{2066}c", "abc"), ("a\u{9b}31mb", "a\u{fffd}31mb")]
