@@ -276,7 +276,10 @@ fn keys_in_a_directory_that_may_not_be_entered_are_told() {
     let script = format!(
         "mkdir hidden; chmod 0 hidden; export LLM_DATA_DIR=\"$PWD/hidden\"; {as_other} \"$llm\" ask --log off hi; code=$?; chmod 700 hidden; exit $code"
     );
-    home.shell(&script).output().exits(4).says(&format!("cannot read {}", home.path().join("hidden/keys.toml").display()));
+    home.shell(&script)
+        .output()
+        .exits(4)
+        .says(&format!("cannot read {}", home.path().join("hidden/keys.toml").display()));
     assert_eq!(gateway.requests().len(), 0);
 }
 

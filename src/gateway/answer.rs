@@ -228,8 +228,6 @@ impl Reading<'_> {
         if let Err(DecodeError::Failed(told)) = self.adapter.decode_response(&body) {
             failure.usage = told.usage;
         }
-        // The gateway, or a proxy before it, has stopped waiting, and the model may go on.
-        failure.maybe_billed |= matches!(status, 408 | 504 | 524);
         failure.retry_after = advice.retry_after.or(failure.retry_after);
         failure.should_retry = advice.should_retry.or(failure.should_retry);
         failure

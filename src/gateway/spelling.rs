@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use memchr::memchr;
 
@@ -30,6 +31,9 @@ struct OpenName {
 /// As many ends of names are kept, the longest ones.
 const MOST_NAMES: usize = 8;
 
+/// The ends of so many strings are kept, unless they are long ones.
+const MOST_OPEN: usize = 1024;
+
 /// An answer is held back for the end of a name until so many other names have come.
 const OLD: usize = 64;
 
@@ -37,8 +41,8 @@ const OLD: usize = 64;
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Field {
     name: Vec<u8>,
-    /// The numbers of the choice, the block and the tool call that it belongs to, or the name of the object that it is in; empty for
-    /// the field wherever it is.
+    /// The numbers of the choice, the block and the tool call that it belongs to, as its event has them or by its place in lists, or the
+    /// name of the object that it is in; empty for the field wherever it is.
     place: Vec<u8>,
 }
 
@@ -139,13 +143,14 @@ impl Spelling {
 
     fn read_json(&mut self, mask: &Mask, line: &[u8]) {
         let mut place_of_line = None;
-        for found in strings(line) {
-            let (parent, field, string) = match found {
+        let mut strings = Strings::new(line);
+        while let Some(found) = strings.next() {
+            let (field, string) = match found {
                 Found::Name(name) => {
                     self.add_name(mask, &name);
                     continue;
                 }
-                Found::Value { parent, field, string } => (parent, field, string),
+                Found::Value(field, string) => (field, string),
             };
             if !self.may_matter(mask, &string) {
                 continue;
@@ -156,9 +161,12 @@ impl Spelling {
                 self.add(mask, field, place, &string);
             }
             // Tool calls have ids, and so have answers.
+            let parent = strings.parent();
             if !parent.is_empty() {
                 self.add(mask, field, &[b"in ", parent].concat(), &string);
             }
+            // One event may have pieces of several choices.
+            self.add(mask, field, &[&b"at "[..], &strings.place().to_ne_bytes()].concat(), &string);
         }
     }
 
@@ -204,6 +212,11 @@ impl Spelling {
             Next::More(beginning) => Some(beginning),
             Next::Split | Next::Other => Beginning::at_end(mask, string, is_answer),
         };
+        if self.open.len() >= MOST_OPEN {
+            self.open.retain(|_, beginning| beginning.told >= SHORTEST_PART);
+            // No answer has so many texts that end with the same letters of a key.
+            self.is_split |= self.open.len() >= MOST_OPEN / 2;
+        }
         self.open.extend(beginning.map(|beginning| (field, beginning)));
     }
 }
@@ -225,38 +238,137 @@ fn field_of_event(line: &[u8]) -> Option<(&[u8], &[u8])> {
 /// A string in JSON.
 enum Found<'j> {
     Name(Cow<'j, [u8]>),
-    /// A value, with the name of the field that it is in, or in a list of, and before it that of the field that holds the object.
-    Value {
-        parent: &'j [u8],
-        field: &'j [u8],
-        string: Cow<'j, [u8]>,
-    },
+    /// A value, with the name of the field that it is in, or in a list of.
+    Value(&'j [u8], Cow<'j, [u8]>),
 }
 
-fn strings(json: &[u8]) -> impl Iterator<Item = Found<'_>> {
-    let mut at = 0;
-    let mut field: &[u8] = b"";
-    let mut parents: Vec<&[u8]> = Vec::new();
-    std::iter::from_fn(move || {
-        let start = at + memchr(b'"', json.get(at..)?)? + 1;
-        for byte in &json[at..start] {
+/// Walks over the strings of JSON.
+struct Strings<'j> {
+    json: &'j [u8],
+    at: usize,
+    /// The field that is being read.
+    field: Name<'j>,
+    /// The objects and lists that are open, from the outside in.
+    levels: Vec<Level<'j>>,
+    /// How many more are open, which are deeper than any client reads.
+    deeper: usize,
+    /// Stands for the `type` and the `item_id` of an event, by which clients tell apart what it belongs to.
+    told: [u64; 2],
+}
+
+/// The name of a field, and a number that stands for it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Name<'j> {
+    name: &'j [u8],
+    number: u64,
+}
+
+/// An object or a list that is open.
+struct Level<'j> {
+    /// The field that it is in.
+    field: Name<'j>,
+    /// Stands for all that is around it.
+    around: u64,
+    is_list: bool,
+    /// Of a list, how many items came before this one. Of an object, what it tells as its `index`, or else its place in a list.
+    number: Option<u64>,
+}
+
+impl<'j> Strings<'j> {
+    /// As deep as other programs read JSON.
+    const DEEPEST: usize = 128;
+
+    fn new(json: &'j [u8]) -> Self {
+        Self { json, at: 0, field: Name::default(), levels: Vec::new(), deeper: 0, told: [0; 2] }
+    }
+
+    /// The name of the field that holds the object of the last string.
+    fn parent(&self) -> &'j [u8] {
+        self.levels.iter().rev().find(|level| !level.is_list).map_or(b"", |level| level.field.name)
+    }
+
+    /// Stands for the place of the last string: the fields, objects and lists around it, and the kind of the event.
+    fn place(&self) -> u64 {
+        hash(&(self.levels.last().map(|level| (level.around, level.number)), self.told))
+    }
+
+    fn open(&mut self, is_list: bool) {
+        if self.levels.len() == Self::DEEPEST {
+            self.deeper += 1;
+            return;
+        }
+        let field = self.field;
+        let (around, number) = match self.levels.last() {
+            Some(Level { around, is_list: true, number, .. }) if !is_list => (*around, *number),
+            Some(Level { around, number, .. }) => (hash(&(around, number, field.number)), None),
+            None => (0, None),
+        };
+        self.levels.push(Level { field, around, is_list, number: if is_list { Some(0) } else { number } });
+    }
+
+    fn close(&mut self) {
+        if self.deeper > 0 {
+            self.deeper -= 1;
+        } else {
+            self.field = self.levels.pop().map(|level| level.field).unwrap_or_default();
+        }
+    }
+
+    /// Takes in what stands between two strings.
+    fn read(&mut self, between: &[u8]) {
+        for (at, byte) in between.iter().enumerate() {
             match byte {
-                b'{' => parents.push(field),
-                b'}' => field = parents.pop().unwrap_or_default(),
+                b'{' => self.open(false),
+                b'[' => self.open(true),
+                b'}' | b']' => self.close(),
+                b',' => {
+                    if let Some(Level { is_list: true, number: Some(number), .. }) = self.levels.last_mut() {
+                        *number += 1;
+                    }
+                }
+                b':' if self.field.name == b"index" => {
+                    let digits = between[at + 1..].trim_ascii_start().split(|byte| !byte.is_ascii_digit()).next();
+                    let told = digits.and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
+                    if let (Some(level), Some(told)) = (self.levels.last_mut(), told) {
+                        level.number = Some(told);
+                    }
+                }
                 _ => {}
             }
         }
-        let end = end_of_string(json, start);
-        let string = &json[start..end];
-        at = end + 1;
-        let after = json.get(at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
+    }
+}
+
+impl<'j> Iterator for Strings<'j> {
+    type Item = Found<'j>;
+
+    fn next(&mut self) -> Option<Found<'j>> {
+        let start = self.at + memchr(b'"', self.json.get(self.at..)?)? + 1;
+        self.read(&self.json[self.at..start - 1]);
+        let end = end_of_string(self.json, start);
+        let string = &self.json[start..end];
+        self.at = end + 1;
+        let after = self.json.get(self.at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
         if after == Some(&b':') {
-            field = string;
+            self.field = Name { name: string, number: hash(string) };
             return Some(Found::Name(unescaped(string)));
         }
-        let parent = parents.last().copied().unwrap_or_default();
-        Some(Found::Value { parent, field, string: unescaped(string) })
-    })
+        if self.levels.len() == 1 {
+            match self.field.name {
+                b"type" => self.told[0] = hash(string),
+                b"item_id" => self.told[1] = hash(string),
+                _ => {}
+            }
+        }
+        Some(Found::Value(self.field.name, unescaped(string)))
+    }
+}
+
+/// A number that stands for this value in this process.
+fn hash(value: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The string as it is meant.
@@ -415,6 +527,52 @@ mod tests {
             .map(|(i, event)| event.replacen(&KEY[i * 6..KEY.len().min(i * 6 + 6)], &i.to_string(), 1));
         let blocks: Vec<String> = blocks.collect();
         assert!(spelling(blocks.iter().map(String::as_str)).is_split(), "{blocks:?}");
+    }
+
+    #[test]
+    fn what_one_event_has_for_several_choices_is_told_apart() {
+        for event in [
+            r#"data: {"choices":[{"index":0,"delta":{"content":"zz"}},{"index":1,"delta":{"content":"@"}}]}"#,
+            r#"data: {"choices":[{"delta":{"content":"zz"},"index":0},{"delta":{"content":"@"},"index":1}]}"#,
+            r#"data: {"candidates":[{"content":{"parts":[{"text":"a, b"},{"text":"zz"}]}},{"content":{"parts":[{"text":"@"}]}}]}"#,
+            r#"data: {"choices":[{"delta":{"tool_calls":[{"index":1,"function":{"arguments":"{\"a"}},{"index":0,"function":{"arguments":"@"}}]}}]}"#,
+            r#"data: {"a":{"x":{"text":"zz"}},"b":{"x":{"text":"@"}}}"#,
+            r#"data: [[],["zz","[{"],["@"]]"#,
+        ] {
+            assert!(spelling(pieces(event).iter().map(String::as_str)).is_split(), "{event}");
+        }
+        // By turns at the first and the second place.
+        let [first, second] = [
+            r#"{"choices":[{"index":1,"text":"@"},{"index":0,"text":"zz"}]}"#,
+            r#"{"choices":[{"index":0,"text":"zz"},{"index":1,"text":"@"}]}"#,
+        ]
+        .map(pieces);
+        let by_turns = first.iter().zip(&second).enumerate().map(|(i, (a, b))| if i % 2 == 0 { a } else { b }.as_str());
+        assert!(spelling(by_turns).is_split());
+        for other in [
+            r#"{"type":"response.reasoning_text.delta","output_index":0,"delta":"zz"}"#,
+            r#"{"type":"response.output_text.delta","item_id":"b","output_index":0,"delta":"zz"}"#,
+        ] {
+            let events = pieces(r#"{"type":"response.output_text.delta","item_id":"a","output_index":0,"delta":"@"}"#);
+            assert!(spelling(events.iter().flat_map(|event| [event.as_str(), other])).is_split(), "{other}");
+        }
+    }
+
+    #[test]
+    fn json_that_is_deeper_than_any_client_reads_takes_no_memory_for_it() {
+        let deep = format!("{}\"x\"{}", "[{".repeat(100_000), "}]".repeat(100_000));
+        let mut strings = Strings::new(deep.as_bytes());
+        assert!(strings.next().is_some());
+        assert_eq!((strings.levels.len(), strings.deeper), (Strings::DEEPEST, 200_000 - Strings::DEEPEST));
+    }
+
+    #[test]
+    fn the_ends_of_many_strings_take_little_memory() {
+        let list = |text: &str, count| format!("[{}]", vec![format!(r#"{{"x":"{text}"}}"#); count].join(","));
+        let ends = spelling([list("ends with s", 10_000).as_str()]);
+        assert!(ends.open.len() <= MOST_OPEN && !ends.is_split(), "{}", ends.open.len());
+        assert!(!spelling([list(&KEY[..SHORTEST_PART], 100).as_str()]).is_split());
+        assert!(spelling([list(&KEY[..SHORTEST_PART], 10_000).as_str()]).is_split());
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub fn decode(status: u16, body: &[u8]) -> Failure {
         should_retry: classify::should_retry(kind, &said),
         advice: classify::advice(kind, status, &said).map(Into::into),
         cause: said.cause.as_deref().map(shorten),
+        // The gateway, or a proxy before it, has stopped waiting, and the model may go on.
+        maybe_billed: kind == FailureKind::Timeout || matches!(status, Some(408 | 504 | 524)),
         ..Failure::new(kind, message)
     }
 }

@@ -9,6 +9,24 @@ fn check(status: u16, body: &str, kind: FailureKind, message: &str) -> Failure {
 }
 
 #[test]
+fn what_a_gateway_stopped_waiting_for_may_be_billed() {
+    for (status, body, may_be) in [
+        (408, "", true),
+        (504, "too late", true),
+        (524, "<title>A timeout occurred</title>", true),
+        (200, r#"{"error":{"code":504,"message":"Upstream idle timeout exceeded"}}"#, true),
+        (200, r#"{"error":{"code":524,"message":"origin"}}"#, true),
+        (200, r#"{"type":"error","error":{"type":"timeout_error","message":"late"}}"#, true),
+        (200, r#"{"error":{"code":504,"status":"DEADLINE_EXCEEDED","message":"late"}}"#, true),
+        (200, r#"{"error":{"code":503,"message":"busy"}}"#, false),
+        (503, "", false),
+        (400, r#"{"error":{"message":"timeout must be a number"}}"#, false),
+    ] {
+        assert_eq!(decode(status, body.as_bytes()).maybe_billed, may_be, "{status} {body}");
+    }
+}
+
+#[test]
 fn every_known_shape_gives_its_message() {
     use FailureKind::*;
     for (status, body, kind, message) in [
