@@ -488,6 +488,87 @@ fn every_try_of_earlier_runs_counts_by_the_model_that_was_tried() {
     assert_eq!(gateway.requests().len(), 8);
 }
 
+// L32
+#[cfg(unix)]
+#[test]
+fn a_limit_of_cost_counts_what_was_in_flight_when_a_batch_was_killed() {
+    let gateway = Gateway::by(|_| Reply::silence().hold());
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(2));
+    let run = |further: &[&str]| batch(&home, &["--max-tokens", "10", "--concurrency", "1"]).args(further);
+    // Each may cost $0.1.
+    for sent in 1..=3 {
+        let running = run(&["--max-cost", "0.35", "--resume"]).start();
+        gateway.await_requests(sent);
+        running.signal(rustix::process::Signal::KILL);
+        running.finish();
+    }
+    run(&["--max-cost", "0.35", "--resume"]).output().exits(5).says("$0.05 left, and this call may cost up to $0.10");
+    assert_eq!(gateway.requests().len(), 3);
+}
+
+/// Each row takes $0.05, and $0.01 that nobody told, or also the $0.05.
+fn cheap_and_dear(gateway: &Gateway) -> Home {
+    let price = |name, rate| format!("[price.{name}]\ninput = 0\noutput = 0\nrequest = {rate}\n");
+    let home = Home::with(gateway).config(&(price("cheap", 0.01) + &price("dear", 0.05)));
+    home.file("rows.jsonl", rows(6));
+    home
+}
+
+const CHEAP_OR_DEAR: &[&str] =
+    &["-m", "cheap", "--fallback", "dear", "--max-tokens", "5", "--concurrency", "1", "--retries", "0"];
+
+// L32
+#[test]
+fn a_limit_of_cost_counts_every_run_by_what_it_may_have_cost() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "cheap" => Reply::error(504, "too late"),
+        _ => Reply::sse().role().text("yes").finish("stop").done(),
+    });
+    let home = cheap_and_dear(&gateway);
+    let run = |further: &[&str]| batch(&home, CHEAP_OR_DEAR).args(further).output();
+    run(&["--max-cost", "0.07", "--limit", "1"]).exits(0);
+    // Neither a run without a limit nor one that is not recorded is forgotten.
+    run(&["--resume", "--limit", "2"]).exits(0);
+    run(&["--resume", "--limit", "3", "--log", "off"]).exits(0);
+    run(&["--resume", "--max-cost", "0.185"]).exits(5).says("--max-cost $0.185: $0.005 left");
+    assert_eq!(gateway.requests().len(), 6);
+    run(&["--resume", "--max-cost", "0.245"]).exits(5).says("--max-cost $0.245: $0.005 left");
+    assert_eq!(gateway.requests().len(), 8);
+}
+
+#[test]
+fn tries_before_an_answer_of_unknown_cost_count_beside_it() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "cheap" => Reply::error(504, "too late"),
+        _ => Reply::sse().role().text("yes").finish("stop").done(),
+    });
+    let home = cheap_and_dear(&gateway);
+    let run = |further: &[&str]| batch(&home, CHEAP_OR_DEAR).args(further).output();
+    run(&["--limit", "2"]).exits(0);
+    // The answers are those of the dear model.
+    run(&["--resume", "--max-cost", "0.125"]).exits(5).says("--max-cost $0.125: $0.005 left");
+    assert_eq!(gateway.requests().len(), 4);
+}
+
+#[test]
+fn failed_tries_of_judges_count_as_verdicts() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "judge" => Reply::error(504, "too late"),
+        _ => Reply::sse().role().text("yes").finish("stop").usage(9, 1).done(),
+    });
+    let price = |name| format!("[price.{name}]\ninput = 0\noutput = 10\n");
+    let home = Home::with(&gateway).config(&(price("judge") + &price("test-model")));
+    home.file("rows.jsonl", rows(3));
+    let judged =
+        ["--max-tokens", "10", "--concurrency", "1", "--retries", "0", "--judge", "judge", "--criteria", "good"];
+    let run = |further: &[&str]| batch(&home, &judged).args(further).output();
+    run(&["--limit", "1"]);
+    // An answer takes a hundredth of a cent, and a verdict some cents.
+    run(&["--resume", "--max-cost", "0.01"]).exits(5).says("--max-cost $0.01: $0.00 left");
+    assert_eq!(gateway.requests().len(), 2);
+}
+
 #[test]
 fn tries_of_earlier_runs_count_as_those_of_the_dearest_row() {
     let gateway = Gateway::by(|_| Reply::error(504, "too late"));

@@ -9,7 +9,7 @@ pub use events::{Event, Events, Meta, Observed, Observer, Passed, RunEvent, Stop
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -241,12 +241,31 @@ pub struct CostLimit {
     pub most: Usd,
     /// What is spent or reserved by now.
     used: Mutex<Usd>,
+    /// Where it is kept beyond this process.
+    account: OnceLock<(String, i64)>,
 }
 
 impl CostLimit {
     /// Nothing is spent yet.
     pub fn new(most: Usd) -> Self {
-        Self { most, used: Mutex::new(Usd::ZERO) }
+        Self { most, used: Mutex::new(Usd::ZERO), account: OnceLock::new() }
+    }
+
+    /// What is spent or reserved by now.
+    pub fn used(&self) -> Usd {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what is spent from now on in this account of the store of budgets, too: its name, and the beginning of its window in
+    /// seconds since 1970.
+    pub fn keep_in(&self, account: String, began: i64) {
+        // Only the first one counts.
+        _ = self.account.set((account, began));
+    }
+
+    /// The account that keeps what is spent, and the beginning of its window; `None` where only this process knows it.
+    pub fn account(&self) -> Option<(&str, i64)> {
+        self.account.get().map(|(name, began)| (&**name, *began))
     }
 
     /// Reserves an amount.

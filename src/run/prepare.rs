@@ -238,7 +238,7 @@ impl Preparation<'_> {
         let uncached = calls.iter().filter(|call| answers.as_ref().is_none_or(|answers| !answers.find(call)));
         let needed: BTreeSet<&str> = uncached.flat_map(Call::targets).map(|target| target.gateway.as_str()).collect();
         let clients = self.clients(needed.iter().map(|name| &gateways[*name]), chosen_key, UsedKeys::new())?;
-        let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some());
+        let has_limit = calls.iter().any(|call| call.caller.max_cost.is_some() || !call.caller.budgets.is_empty());
         let is_limited = has_limit || !self.settings.budgets.is_empty() || !self.settings.allow.is_empty();
         let is_whole = gateways.keys().all(|name| needed.contains(&**name));
         let prepared = self.assemble(Parts { gateways, demo, clients, answers, store, is_limited }, None);

@@ -1,5 +1,6 @@
 //! `llm batch`: asks every row of a data set, and what belongs to that: list, status, cancel, retry, merge.
 
+mod account;
 mod api;
 mod dry_run;
 mod jobs;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use self::account::JobAccount;
 pub(super) use self::api::ApiResults;
 use self::judging::Judging;
 use self::keeper::Keeper;
@@ -28,7 +30,7 @@ use self::plan::BatchPlan;
 use self::session::{Lines, Session, absolute};
 use self::share::{ShardTeller, Told};
 use self::view::{BatchView, ViewState};
-use super::run::{LIMIT_AFTER_SIGNAL, RunOptions, SHARE_LIMIT, run_schedule};
+use super::run::{LIMIT_AFTER_SIGNAL, RunOptions, SHARE_LIMIT, ledger_of, run_schedule};
 use super::shared;
 use super::{Context, process};
 use crate::adapter::mask_keys;
@@ -101,6 +103,12 @@ fn run_batch(context: &Context, args: &BatchRunArgs, command: Vec<String>) -> Re
     }
 }
 
+/// Whether the ledger of this user can keep account of `--max-cost`: the batch may go on later, and budgets are not in a database that
+/// may be lost while it goes on.
+fn keeps_account(context: &Context, output: &Lines) -> bool {
+    output.file().is_some() && context.settings.store.is_none()
+}
+
 /// A batch that is about to begin.
 struct Batch<'a> {
     context: &'a Context,
@@ -135,24 +143,35 @@ impl<'a> Batch<'a> {
     }
 
     fn run(self, output: Lines, session: Session, results: Option<Arc<ApiResults>>) -> Result<u8, Error> {
-        let Session { done, tally, unpriced, lost, job, .. } = session;
+        let Session { done, tally, unpriced, lost, job, is_resumed } = session;
         let (context, args, plan) = (self.context, self.args, self.plan);
-        let base = self.base(&job, tally.paid().usd);
+        let account = match is_resumed && keeps_account(context, &output) {
+            true => JobAccount::of(context, &job),
+            false => Ok(JobAccount::new(&job)),
+        };
+        let account = match account {
+            // A ledger that cannot be read stops no batch without a limit.
+            Err(_) if plan.base.caller.max_cost.is_none() => JobAccount::new(&job),
+            account => account?,
+        };
+        let base = self.base(&job, tally.paid().usd, &account);
         let salt = if args.retry_failed { new_id().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
         let mut samples = maker.samples()?;
         let resolver = context.resolver(args.prompt.to.gateway.as_deref());
-        let unknown = unpriced::Unknown {
-            models: done.models(),
-            lines: unpriced,
-            others: tally.unknown_without_line,
-            lost: &lost,
-        };
         let judging = match results {
             None => Judging::new(context, args, &base, &samples)?,
             Some(_) => None,
         };
-        unpriced::reserve((context, &resolver), plan, &mut maker, (&samples, judging.as_ref()), unknown)?;
+        if !account.is_kept() {
+            let unknown = unpriced::Unknown {
+                models: done.models(),
+                lines: unpriced,
+                others: tally.unknown_without_line,
+                lost: &lost,
+            };
+            unpriced::reserve((context, &resolver), plan, &mut maker, (&samples, judging.as_ref()), unknown)?;
+        }
         samples.extend(judging.iter().flat_map(Judging::calls).cloned());
         let maker = maker.judged(judging.as_ref());
         let control = Arc::new(Control::default());
@@ -163,8 +182,12 @@ impl<'a> Batch<'a> {
         let is_collected = results.is_some();
         let collected = results.as_ref().map(|results| results.total_and_missing());
         options.results = results;
-        if !is_collected {
-            self.note_job(&job, &limit, &tally);
+        let is_noted = is_collected || self.note_job(&job, &limit, &tally);
+        if let Some(limit) = &base.caller.max_cost {
+            account.count_in(limit);
+            if account.is_kept() || is_noted && keeps_account(context, &output) {
+                account.keep(self.ledger.clone().or_else(|| ledger_of(context)), limit)?;
+            }
         }
         let (total, missing) = match collected {
             Some((total, missing)) => (Some(total), missing),
@@ -229,13 +252,17 @@ impl<'a> Batch<'a> {
         self.result(ended, &control)
     }
 
-    /// The base of the calls, with the tag of the job, and with what earlier runs have spent of `--max-cost`.
-    fn base(&self, job: &str, spent: Option<Usd>) -> crate::resolve::CallTemplate {
+    /// The base of the calls, with the tag of the job, and with what earlier runs have spent of `--max-cost`. Without it, calls count in
+    /// the account of the job, if it has one.
+    fn base(&self, job: &str, spent: Option<Usd>, account: &JobAccount) -> crate::resolve::CallTemplate {
         let mut base = self.plan.base.clone();
         let mut caller = crate::call::Caller::clone(&base.caller);
         caller.tags.insert(BATCH_TAG.to_owned(), short_id(job).to_owned());
         if let (Some(limit), Some(spent)) = (&caller.max_cost, spent) {
             limit.settle(Usd::ZERO, spent);
+        }
+        if caller.max_cost.is_none() && account.is_kept() {
+            caller.budgets.push(account.budget());
         }
         base.caller = Arc::new(caller);
         base
@@ -249,17 +276,18 @@ impl<'a> Batch<'a> {
         options
     }
 
-    /// Notes the job in the ledger before anything is sent.
-    fn note_job(&self, id: &str, limit: &Limit, tally: &crate::batch::Tally) {
-        let Some(ledger) = &self.ledger else { return };
+    /// Notes the job in the ledger before anything is sent. Returns whether it is there.
+    fn note_job(&self, id: &str, limit: &Limit, tally: &crate::batch::Tally) -> bool {
+        let Some(ledger) = &self.ledger else { return false };
         let job = self.job(id, limit.now() as u64, tally);
         let saved = process::runtime()
             .ok()
             .map(|runtime| runtime.block_on(ledger.transact(move |transaction| job.save(transaction))));
-        if let Some(Err(error)) = saved {
+        if let Some(Err(error)) = &saved {
             self.context
                 .notice(&format!("the batch is not in the ledger, and `llm batch list` will not show it: {error}"));
         }
+        matches!(saved, Some(Ok(_)))
     }
 
     /// The job as the ledger has it at its beginning.

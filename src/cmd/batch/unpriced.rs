@@ -107,11 +107,21 @@ pub(super) fn reserve(
             };
         }
         while let Some((_, place)) = unpriced.next_if(|(number, _)| *number == row.number) {
-            spent += call(place)?.map_or(Ok(Usd::ZERO), |call| limits.most(&call))?;
+            spent += call(place)?.map_or(Ok(Usd::ZERO), |call| dearest_choice(&limits, &call))?;
         }
     }
     limit.settle(Usd::ZERO, spent + most_others.transpose()?.unwrap_or(Usd::ZERO));
     Ok(())
+}
+
+/// The most that a call may have cost, whichever of its models has answered it.
+///
+/// # Errors
+/// What one of them may cost is not known.
+fn dearest_choice(limits: &SpendingLimits, call: &Call) -> Result<Usd, Error> {
+    let alone = |choice: &Choice| limits.most(&Call { choices: vec![choice.clone()], ..call.clone() });
+    let prices = call.choices.iter().map(alone).collect::<Result<Vec<_>, _>>()?;
+    Ok(prices.into_iter().max().unwrap_or(Usd::ZERO))
 }
 
 /// The most that so many tries may have cost that are like these `calls` of a row, or verdicts on their answers. `None` where the row has
@@ -127,12 +137,16 @@ fn most_of_others(
     lost: &[(Target, usize)],
 ) -> Result<Option<Usd>, Error> {
     let Some(sample) = calls.first().cloned() else { return Ok(None) };
-    calls.extend(judging.into_iter().flat_map(|judging| judging.calls_about(&sample.request)));
+    let judges = judging.map(|judging| judging.calls_about(&sample.request)).unwrap_or_default();
+    calls.extend_from_slice(&judges);
     let prices = calls.iter().map(|call| limits.most(call)).collect::<Result<Vec<_>, _>>()?;
     let dearest = prices.into_iter().max().unwrap_or(Usd::ZERO);
     let of_lost = lost.iter().map(|(target, tries)| {
-        let alone = Call { choices: vec![Choice::from(target.clone())], ..sample.clone() };
-        (limits.most(&alone).unwrap_or(dearest), *tries)
+        let alone = |call: &Call| Call { choices: vec![Choice::from(target.clone())], ..call.clone() };
+        let is_judge = |judge: &&Call| judge.targets().any(|other| other == target);
+        let asked = std::iter::once(&sample).chain(judges.iter().filter(is_judge)).map(alone);
+        let prices = asked.map(|call| limits.most(&call)).collect::<Result<Vec<_>, _>>().ok();
+        (prices.and_then(|prices| prices.into_iter().max()).unwrap_or(dearest), *tries)
     });
     Ok(Some(dearest_of(others, of_lost.collect(), dearest)))
 }

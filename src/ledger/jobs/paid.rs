@@ -37,11 +37,12 @@ pub fn cost(store: &Store, id: &str) -> Result<Paid, StoreError> {
         // As `llm usage` counts: nothing was paid for a call that failed before any model worked for it.
         let sql = "SELECT sum(cost), coalesce(max(cost IS NOT NULL AND origin <> 'reported'), 0), coalesce(sum(unknown > 0), 0),
                  coalesce(sum(unknown), 0)
-             FROM (SELECT cost, origin, CASE
-                 WHEN cost IS NOT NULL OR maybe_billed > 0 THEN maybe_billed
-                 ELSE status NOT IN ('failed', 'refused', 'interrupted', 'skipped') OR input IS NOT NULL OR output IS NOT NULL
-                 END AS unknown
+             FROM (SELECT cost, origin, maybe_billed + (cost IS NULL AND NOT is_last_counted
+                 AND (status NOT IN ('failed', 'refused', 'interrupted', 'skipped') OR input IS NOT NULL OR output IS NOT NULL))
+                 AS unknown
              FROM (SELECT c.cost, c.input, c.output, coalesce(c.maybe_billed, 0) AS maybe_billed,
+                     coalesce((SELECT a.cost IS NULL AND a.maybe_billed > 0 FROM attempts AS a
+                         WHERE a.call = c.id ORDER BY a.place DESC LIMIT 1), 0) AS is_last_counted,
                      (SELECT name FROM names WHERE id = c.origin) AS origin,
                      (SELECT name FROM names WHERE id = c.status) AS status
                  FROM jobs AS j JOIN job_runs AS r ON r.job = j.id JOIN runs ON runs.uuid = r.run

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::store::{Entry, Shortfall, Spent};
+use super::store::{Account, Entry, Shortfall, Spent};
 use super::{Current, SpendingLimits, account, refused, unknown_balance};
 use crate::call::{Call, CostLimit, Observer, Target};
 use crate::chat::{Response, Usage};
@@ -12,6 +12,9 @@ use crate::error::Failure;
 use crate::ids::new_id;
 use crate::money::Usd;
 use crate::record::Cost;
+
+/// What to do where a call does not fit the limit of its command.
+const CHEAPER: &str = "--max-tokens makes a call cheaper";
 
 /// The time by which a reservation outlives the time limit of its call, in seconds.
 const GRACE: i64 = 60;
@@ -54,13 +57,16 @@ impl Reservation {
             };
             (format!("budget of {}", budget.describe()), hint)
         });
+        let mut accounts: Vec<Account> = budgets.iter().map(account).collect();
+        let mut words: Vec<(String, String)> = words.collect();
+        let max_cost = call.caller.max_cost.clone();
+        if let Some((limit, (budget, began))) = max_cost.as_ref().and_then(|limit| Some((limit, limit.account()?))) {
+            accounts.push(Account { budget: budget.to_owned(), began, limit: limit.most, strict: true });
+            words.push((format!("--max-cost {}", limit.most), CHEAPER.to_owned()));
+        }
         let lasts = i64::try_from(call.limits.timeout.as_secs()).unwrap_or(i64::MAX).saturating_add(GRACE);
-        let entry = Entry {
-            id: new_id().to_string(),
-            accounts: budgets.iter().map(account).collect(),
-            amount,
-            expires: now.as_second().saturating_add(lasts),
-        };
+        let entry =
+            Entry { id: new_id().to_string(), accounts, amount, expires: now.as_second().saturating_add(lasts) };
         let earlier = {
             let mut observed = observer.observed();
             // The answer to an earlier request is settled.
@@ -72,8 +78,8 @@ impl Reservation {
             target: call.target().clone(),
             name: call.target().name_among(call.told_apart()),
             entry,
-            words: words.collect(),
-            max_cost: call.caller.max_cost.clone(),
+            words,
+            max_cost,
             is_in_limit: false,
             is_made: false,
             observer,
@@ -87,7 +93,7 @@ impl Reservation {
         if let Some(limit) = &self.max_cost {
             limit.reserve(amount).map_err(|left| {
                 let message = format!("--max-cost {}: {left} left, and this call may cost up to {amount}", limit.most);
-                refused(message, "--max-tokens makes a call cheaper")
+                refused(message, CHEAPER)
             })?;
             self.is_in_limit = true;
         }

@@ -16,7 +16,7 @@ use crate::cmd::batch::jobs::unreadable;
 use crate::cmd::batch::lines::LineMaker;
 use crate::cmd::batch::make::CallMaker;
 use crate::cmd::batch::session::{Lines, Session};
-use crate::cmd::batch::{Batch, progress_of, short_id};
+use crate::cmd::batch::{Batch, JobAccount, progress_of, short_id};
 use crate::cmd::run::SHARE_LIMIT;
 use crate::config::{Action, Budget};
 use crate::error::{Error, Failure, FailureKind};
@@ -47,7 +47,7 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, output: Lines, session: S
         return Err(Error::usage_hint("--via api needs a data set in a file", hint));
     }
     check_limits(context, args)?;
-    let base = batch.base(&job, None);
+    let base = batch.base(&job, None, &JobAccount::new(&job));
     let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, job.clone());
     let samples = maker.samples()?;
     let gateways = samples.iter().map(|call| call.target().gateway.clone()).collect();
