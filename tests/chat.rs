@@ -249,6 +249,26 @@ fn a_person_types_pastes_and_completes() {
 }
 
 #[test]
+fn what_is_no_text_is_dropped_and_the_chat_goes_on() {
+    let gateway = echo();
+    let home = Home::with(&gateway);
+    let running = typed(&home, &[]);
+    keys(&running, "one\r");
+    screen(&running, "test-model got 1: one");
+    // As a terminal in Latin-1 sends it.
+    let terminal = running.terminal.as_ref().expect("a terminal");
+    terminal.type_bytes(b"caf\xe9\rthe rest\rof a paste\r");
+    screen(&running, "not UTF-8");
+    keys(&running, "two\r");
+    screen(&running, "test-model got 3: two");
+    keys(&running, "\u{1b}[A\u{1b}[A\r");
+    screen(&running, "test-model got 5: one");
+    keys(&running, "/exit\r");
+    running.finish().exits(0);
+    assert_eq!(gateway.requests().len(), 3);
+}
+
+#[test]
 fn a_history_that_is_no_file_is_not_waited_for() {
     let gateway = echo();
     let home = Home::with(&gateway);

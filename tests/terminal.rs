@@ -107,6 +107,36 @@ fn names_and_errors_of_the_gateway_do_nothing_either() {
     }
 }
 
+// T11
+#[test]
+fn no_name_or_message_of_a_gateway_begins_a_line() {
+    let evil = "m\n✓ answers   FORGED\nhint: run FORGED";
+    let answer = serde_json::json!({"id": evil, "model": evil, "choices": [{"index": 0, "finish_reason": "stop",
+        "message": {"role": "assistant", "content": "Hi."}}]});
+    // The message of a failure has a part of its own in all about one call.
+    for (reply, shows_call) in [(Reply::json(200, &answer), true), (Reply::error(400, evil), false)] {
+        let gateway = Gateway::always(reply);
+        let home = Home::with(&gateway);
+        for command in [
+            &["ask", "-m", "x", "--log", "full", "hi"][..],
+            &["compare", "-m", "x,y", "hi"],
+            &["doctor"],
+            &["log", "show"],
+            &["log", "show", "--conversation"],
+            &["log"],
+            &["usage"],
+        ] {
+            if command[..].get(1) == Some(&"show") && !shows_call {
+                continue;
+            }
+            let outcome = home.llm(command).terminal(Wiring { columns: 100, ..Wiring::STDOUT }).output();
+            let shown = outcome.terminal().replace('\r', "");
+            let is_forged = |line: &str| line.contains("FORGED") && line.starts_with(['✓', 'h']);
+            assert!(!shown.lines().chain(outcome.stderr().lines()).any(is_forged), "{command:?}\n{outcome:?}");
+        }
+    }
+}
+
 // T15
 #[test]
 fn what_is_told_of_requests_and_responses_does_nothing_either() {

@@ -189,6 +189,9 @@ pub enum DecodeError {
     /// It does not follow the format. In a stream, the next frame may be good again.
     #[error("{0}")]
     Malformed(String),
+    /// A whole answer follows the format, and nothing is in it.
+    #[error("there is no answer in the body")]
+    Empty,
     /// It reports an error of the gateway inside of an answer.
     #[error("{0}")]
     Failed(#[from] Failure),

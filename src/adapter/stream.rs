@@ -280,20 +280,20 @@ impl Progress {
                 self.done = flow == Flow::Done;
                 Ok(flow)
             }
-            Err(DecodeError::Malformed(message)) => {
+            Err(DecodeError::Failed(failure)) => {
+                self.has_reported = true;
+                Err(self.broken_by(failure.with_usage(last_usage)))
+            }
+            Err(malformed) => {
                 self.malformed += 1;
                 if self.malformed <= TOLD {
-                    out.push(Decoded::Malformed(message));
+                    out.push(Decoded::Malformed(malformed.to_string()));
                 }
                 if self.malformed == MOST_MALFORMED {
                     let message = format!("{MOST_MALFORMED} events of the stream could not be read");
                     return Err(self.broken_by(Failure::new(FailureKind::Protocol, message).maybe_billed()));
                 }
                 Ok(Flow::Continue)
-            }
-            Err(DecodeError::Failed(failure)) => {
-                self.has_reported = true;
-                Err(self.broken_by(failure.with_usage(last_usage)))
             }
         }
     }

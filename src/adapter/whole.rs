@@ -60,7 +60,11 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8], ends: Ends) -> Resu
     }
     if response.finish.is_none() {
         if is_empty {
-            let nothing = || DecodeError::Malformed("there is no answer in the body".into());
+            // What has no form here is for clients that know it.
+            let nothing = || match response.calls() {
+                Calls::Nothing => DecodeError::Empty,
+                _ => DecodeError::Malformed(DecodeError::Empty.to_string()),
+            };
             return Err(error_body::refusal(body).map_or_else(nothing, Into::into));
         }
         if ends == Ends::Told {

@@ -83,7 +83,7 @@ impl Reporter for AskView<'_> {
 }
 
 impl View for AskView<'_> {
-    fn finish(&mut self, outcome: &Outcome, _: &mut Ending<'_>) -> Result<u8, Error> {
+    fn finish(&mut self, outcome: &Outcome, ending: &mut Ending<'_>) -> Result<u8, Error> {
         let Some(record) = &self.record else { return Ok(outcome.exit_code.code()) };
         let taken = match &self.take.extract {
             None => Ok(record.text.clone()),
@@ -111,7 +111,7 @@ impl View for AskView<'_> {
             }
         }
         if self.take.copy && !taken.is_empty() {
-            clipboard::copy(self.context, &taken)?;
+            clipboard::copy(self.context, &taken, |copying| ending.unless_signalled(move || copying.run()))?;
         }
         Ok(outcome.exit_code.code())
     }

@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, args: &LastArgs) -> Result<u8, Error> {
     let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     destination.write(Text::from(text.as_str()) + newline)?;
     if args.take.copy {
-        clipboard::copy(context, &text)?;
+        clipboard::copy(context, &text, |copying| Ok(copying.run()))?;
     }
     // A script that takes a block must not run a part of one.
     Ok(if is_cut && args.take.extract.is_some() { FailureKind::Truncated.exit_code() } else { 0 })

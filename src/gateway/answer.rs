@@ -98,12 +98,14 @@ impl Reading<'_> {
         let answer = match self.adapter.decode_response(&body) {
             Ok(answer) => answer,
             Err(DecodeError::Failed(failure)) => return Err(failure),
-            Err(DecodeError::Malformed(why)) => {
+            Err(why) => {
                 let failure = Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read");
                 let cause = format!("{why}: {}", self.excerpt(&beginning(&body)));
                 let failure = failure.with_cause(cause).maybe_billed();
-                // The client may understand what we do not, but not where it waits for a stream.
-                if !self.is_stream() {
+                // The client may understand what we do not, but not where it waits for a stream. Where nothing has come, another model can
+                // still be asked.
+                let is_empty = matches!(why, DecodeError::Empty) && self.wants_one;
+                if !self.is_stream() && !is_empty {
                     self.pass(body, &response, Told::Answer, events).await?;
                 }
                 return Err(failure);
@@ -124,10 +126,21 @@ impl Reading<'_> {
         let is_filtered = outcome.as_ref().is_err_and(|failure| failure.kind == FailureKind::ContentFilter);
         // Another model can still be asked.
         let is_void = self.wants_one && calls == Calls::Nothing && is_filtered;
+        if self.passed.is_some() && words.has_masked() && self.spells_key(&body) {
+            return Err(repeated_key());
+        }
         if has_end && !self.has_none(&outcome) {
             self.pass(body, &response, if is_void { Told::End } else { Told::Answer }, events).await?;
         }
         outcome
+    }
+
+    /// Whether the words of this answer still hold a secret where each of its strings is masked by itself.
+    fn spells_key(&self, body: &[u8]) -> bool {
+        let Ok(answer) = self.adapter.decode_response(&self.client.mask.body(body.to_vec())) else { return true };
+        let mut words = self.words();
+        answer.response.into_events().into_iter().for_each(|piece| words.push(piece, &mut |_| {}));
+        words.has_masked()
     }
 
     /// Reads an answer that holds no text of a chat: vectors, a count, the continuation of a text. Of it, usage is read.

@@ -22,6 +22,7 @@ use crate::call::Meta;
 use crate::chat::{FinishReason, StreamEvent, decode_base64};
 use crate::config::Gateway;
 use crate::error::Failure;
+use crate::words::on_one_line;
 
 /// What stands in the place of a secret.
 pub(super) const MASK: &str = "***";
@@ -245,10 +246,16 @@ impl Mask {
     /// Most events have none, and cost nothing.
     pub(super) fn event(&self, mut event: StreamEvent) -> StreamEvent {
         match &mut event {
-            StreamEvent::Start { id, model } => id.iter_mut().chain(model).for_each(|text| {
-                self.name(text);
-                cut(text, LONGEST_NAME);
-            }),
+            StreamEvent::Start { id, model } => {
+                // No name of a model has line breaks, and many lines tell it.
+                for model in model.iter_mut().filter(|model| model.contains(char::is_control)) {
+                    *model = on_one_line(model);
+                }
+                id.iter_mut().chain(model).for_each(|text| {
+                    self.name(text);
+                    cut(text, LONGEST_NAME);
+                });
+            }
             // A gateway may need the whole id again, and some keep much in it. Their sum is limited with the answer.
             StreamEvent::ToolCallStart { id, name, .. } => [id, name].into_iter().for_each(|text| self.name(text)),
             // It would be of no use to the gateway with the key in it.

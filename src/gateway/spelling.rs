@@ -17,6 +17,8 @@ pub(super) struct Spelling {
     /// The ends of the last strings, by their fields.
     open: HashMap<Field, Beginning>,
     names: Vec<OpenName>,
+    /// The number of the line in its event.
+    line: usize,
     is_split: bool,
 }
 
@@ -129,11 +131,14 @@ impl Spelling {
         }
         for line in lines.split(|byte| matches!(byte, b'\n' | b'\r')) {
             let line = line.strip_prefix(BOM).unwrap_or(line);
+            self.line = if line.is_empty() { 0 } else { self.line + 1 };
             match field_of_event(line) {
                 Some((name, value)) => {
                     self.add_name(mask, name);
                     if self.may_matter(mask, value) {
                         self.add(mask, name, OF_EVENT, value);
+                        // An event may have a field twice.
+                        self.add(mask, name, &[OF_EVENT, &self.line.to_ne_bytes()].concat(), value);
                     }
                 }
                 None => self.read_json(mask, line),
@@ -156,17 +161,20 @@ impl Spelling {
                 continue;
             }
             let place = place_of_line.get_or_insert_with(|| place(line));
-            self.add(mask, field, &[], &string);
+            self.add(mask, &field, &[], &string);
             if !place.is_empty() {
-                self.add(mask, field, place, &string);
+                self.add(mask, &field, place, &string);
             }
             // Tool calls have ids, and so have answers.
             let parent = strings.parent();
             if !parent.is_empty() {
-                self.add(mask, field, &[b"in ", parent].concat(), &string);
+                self.add(mask, &field, &[b"in ", parent].concat(), &string);
             }
-            // One event may have pieces of several choices.
-            self.add(mask, field, &[&b"at "[..], &strings.place().to_ne_bytes()].concat(), &string);
+            // One event may have pieces of several choices, or a field twice.
+            let place = strings.place();
+            for place in [place, hash(&(place, strings.member()))] {
+                self.add(mask, &field, &[&b"at "[..], &place.to_ne_bytes()].concat(), &string);
+            }
         }
     }
 
@@ -239,7 +247,7 @@ fn field_of_event(line: &[u8]) -> Option<(&[u8], &[u8])> {
 enum Found<'j> {
     Name(Cow<'j, [u8]>),
     /// A value, with the name of the field that it is in, or in a list of.
-    Value(&'j [u8], Cow<'j, [u8]>),
+    Value(Cow<'j, [u8]>, Cow<'j, [u8]>),
 }
 
 /// Walks over the strings of JSON.
@@ -257,9 +265,9 @@ struct Strings<'j> {
 }
 
 /// The name of a field, and a number that stands for it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Name<'j> {
-    name: &'j [u8],
+    name: Cow<'j, [u8]>,
     number: u64,
 }
 
@@ -270,6 +278,8 @@ struct Level<'j> {
     /// Stands for all that is around it.
     around: u64,
     is_list: bool,
+    /// How many names of an object have come.
+    members: usize,
     /// Of a list, how many items came before this one. Of an object, what it tells as its `index`, or else its place in a list.
     number: Option<u64>,
 }
@@ -283,8 +293,8 @@ impl<'j> Strings<'j> {
     }
 
     /// The name of the field that holds the object of the last string.
-    fn parent(&self) -> &'j [u8] {
-        self.levels.iter().rev().find(|level| !level.is_list).map_or(b"", |level| level.field.name)
+    fn parent(&self) -> &[u8] {
+        self.levels.iter().rev().find(|level| !level.is_list).map_or(b"", |level| &level.field.name)
     }
 
     /// Stands for the place of the last string: the fields, objects and lists around it, and the kind of the event.
@@ -292,18 +302,23 @@ impl<'j> Strings<'j> {
         hash(&(self.levels.last().map(|level| (level.around, level.number)), self.told))
     }
 
+    /// How many names of its object came before that of the last string. An object may have one twice.
+    fn member(&self) -> usize {
+        self.levels.last().map_or(0, |level| level.members)
+    }
+
     fn open(&mut self, is_list: bool) {
         if self.levels.len() == Self::DEEPEST {
             self.deeper += 1;
             return;
         }
-        let field = self.field;
+        let field = self.field.clone();
         let (around, number) = match self.levels.last() {
             Some(Level { around, is_list: true, number, .. }) if !is_list => (*around, *number),
             Some(Level { around, number, .. }) => (hash(&(around, number, field.number)), None),
             None => (0, None),
         };
-        self.levels.push(Level { field, around, is_list, number: if is_list { Some(0) } else { number } });
+        self.levels.push(Level { field, around, is_list, members: 0, number: if is_list { Some(0) } else { number } });
     }
 
     fn close(&mut self) {
@@ -326,7 +341,7 @@ impl<'j> Strings<'j> {
                         *number += 1;
                     }
                 }
-                b':' if self.field.name == b"index" => {
+                b':' if *self.field.name == *b"index" => {
                     let digits = between[at + 1..].trim_ascii_start().split(|byte| !byte.is_ascii_digit()).next();
                     let told = digits.and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
                     if let (Some(level), Some(told)) = (self.levels.last_mut(), told) {
@@ -350,17 +365,21 @@ impl<'j> Iterator for Strings<'j> {
         self.at = end + 1;
         let after = self.json.get(self.at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
         if after == Some(&b':') {
-            self.field = Name { name: string, number: hash(string) };
-            return Some(Found::Name(unescaped(string)));
+            let name = unescaped(string);
+            self.field = Name { number: hash(&name), name: name.clone() };
+            if let Some(level) = self.levels.last_mut() {
+                level.members += 1;
+            }
+            return Some(Found::Name(name));
         }
         if self.levels.len() == 1 {
-            match self.field.name {
+            match &*self.field.name {
                 b"type" => self.told[0] = hash(string),
                 b"item_id" => self.told[1] = hash(string),
                 _ => {}
             }
         }
-        Some(Found::Value(self.field.name, unescaped(string)))
+        Some(Found::Value(self.field.name.clone(), unescaped(string)))
     }
 }
 
@@ -538,9 +557,16 @@ mod tests {
             r#"data: {"choices":[{"delta":{"tool_calls":[{"index":1,"function":{"arguments":"{\"a"}},{"index":0,"function":{"arguments":"@"}}]}}]}"#,
             r#"data: {"a":{"x":{"text":"zz"}},"b":{"x":{"text":"@"}}}"#,
             r#"data: [[],["zz","[{"],["@"]]"#,
+            r#"data: {"choices":[{"delta":{"content":"zz","content":"@"}}]}"#,
+            "id: zz\nid: @\ndata: {}\n",
         ] {
             assert!(spelling(pieces(event).iter().map(String::as_str)).is_split(), "{event}");
         }
+        let [plain, escaped] = [r#"{"id":"@"}"#, r#"{"\u0069d":"@"}"#].map(pieces);
+        let by_turns =
+            plain.iter().zip(&escaped).enumerate().map(|(i, (a, b))| if i % 2 == 0 { a } else { b }.as_str());
+        let with_others = by_turns.flat_map(|event| [event, r#"{"x":"zz"}"#]);
+        assert!(spelling(with_others).is_split(), "one name in two spellings");
         // By turns at the first and the second place.
         let [first, second] = [
             r#"{"choices":[{"index":1,"text":"@"},{"index":0,"text":"zz"}]}"#,

@@ -22,6 +22,8 @@ pub(super) struct Words<'a> {
     /// Tokens that may be the beginning of a secret.
     tokens: Vec<TokenLogprob>,
     is_split: bool,
+    /// Whether a secret was masked.
+    has_masked: bool,
     /// Whether the reasoning held a secret. Its signatures may hold parts of it again.
     has_masked_reasoning: bool,
     /// What signatures hold that may be the beginning of a secret, by field.
@@ -64,6 +66,7 @@ impl<'a> Words<'a> {
             tails: Vec::new(),
             tokens: Vec::new(),
             is_split: false,
+            has_masked: false,
             has_masked_reasoning: false,
             signed: BTreeMap::new(),
         }
@@ -72,6 +75,11 @@ impl<'a> Words<'a> {
     /// Whether a secret came in several pieces, or the words ended within one.
     pub(super) fn is_split(&self) -> bool {
         self.is_split
+    }
+
+    /// Whether the words held a whole secret.
+    pub(super) fn has_masked(&self) -> bool {
+        self.has_masked
     }
 
     /// Whether the words so far end with what tells something of a secret, unless they go on otherwise.
@@ -148,6 +156,7 @@ impl<'a> Words<'a> {
         let mut searched = 0;
         for found in mask.find_exact(whole.as_bytes()) {
             self.is_split |= found.start < before;
+            self.has_masked = true;
             self.has_masked_reasoning |= kind == Kind::Reasoning;
             said.push_str(whole.get(at..found.start).unwrap_or_default());
             said.push_str(MASK);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::escape::line;
 use super::term::{Output, Text};
 use crate::adapter::mask_keys;
 use crate::error::Error;
@@ -50,9 +51,9 @@ pub fn text(checks: &[Check], out: &Output) -> Text {
             Outcome::Warning => out.style.yellow("!"),
             Outcome::Failed => out.style.red("✗"),
         };
-        text += mark + &format!(" {:width$}  {}\n", check.name, check.detail);
+        text += mark + &format!(" {:width$}  {}\n", check.name, line(&check.detail));
         if let Some(hint) = &check.hint {
-            text += format!("  {:width$}  hint: {hint}\n", "").as_str();
+            text += format!("  {:width$}  hint: {}\n", "", line(hint)).as_str();
         }
     }
     text
@@ -68,5 +69,7 @@ mod tests {
         let checks = [Check::good("config", "~/c.toml".into()), Check::failed("gateway", &error)];
         let expected = "✓ config   ~/c.toml\n✗ gateway  no gateway is called `x`\n           hint: did you mean `y`?\n";
         assert_eq!(text(&checks, &Output::plain(80)).to_string(), expected);
+        let forged = [Check::failed("answers", &Error::config("bad\n✓ key  fine\nhint: run x"))];
+        assert_eq!(text(&forged, &Output::plain(80)).to_string().lines().count(), 1);
     }
 }

@@ -222,6 +222,22 @@ fn no_client_gets_the_gateways_key_from_the_words_of_a_model() {
 }
 
 #[test]
+fn no_client_gets_the_gateways_key_from_parts_of_a_whole_answer() {
+    let parts = KEY.as_bytes().chunks(5).flat_map(|piece| {
+        let piece = str::from_utf8(piece).expect("ASCII");
+        [json!({"text": "hm", "thought": true}), json!({"text": piece})]
+    });
+    let parts: Vec<Value> = parts.collect();
+    let answer = json!({"candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}]});
+    let gateway = Gateway::always(Reply::json(200, &answer));
+    let home = home(&gateway, "gemini");
+    let server = Server::start(&home, &[]);
+    let body = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
+    let answer = server.send(&server.key, "/v1beta/models/m:generateContent", &[], body);
+    assert!(answer.status == 502 && answer.text().contains("a key of this server"), "{}", answer.text());
+}
+
+#[test]
 fn an_answer_of_one_event_without_a_line_end_reaches_its_client() {
     let event = r#"data: {"id":"c1","choices":[{"index":0,"delta":{"content":"all"},"finish_reason":"stop"}]}"#;
     for end in ["", "\n", "\n\n"] {

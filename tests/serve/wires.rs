@@ -496,6 +496,50 @@ fn another_model_answers_where_the_first_fails_before_its_answer() {
 }
 
 #[test]
+fn the_next_model_is_asked_where_a_whole_answer_is_empty() {
+    for (api, path, empty) in [
+        (
+            "openai-chat",
+            "/v1/chat/completions",
+            json!({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 0}}),
+        ),
+        (
+            "openai-chat",
+            "/v1/chat/completions",
+            json!({"choices": [{"message": {"content": null}, "finish_reason": null}]}),
+        ),
+        ("anthropic", "/v1/messages", json!({"type": "message", "role": "assistant", "content": []})),
+        ("gemini", "/v1beta/models/both:generateContent", json!({"usageMetadata": {"promptTokenCount": 3}})),
+    ] {
+        let good = match api {
+            "anthropic" => {
+                json!({"type": "message", "role": "assistant", "content": [{"type": "text", "text": "good"}], "stop_reason": "end_turn"})
+            }
+            "gemini" => json!({"candidates": [{"content": {"parts": [{"text": "good"}]}, "finishReason": "STOP"}]}),
+            _ => json!({"choices": [{"message": {"content": "good"}, "finish_reason": "stop"}]}),
+        };
+        let bad = empty.clone();
+        let gateway = Gateway::by(move |request| {
+            let is_bad = request.path.contains("bad") || request.model() == "bad";
+            Reply::json(200, if is_bad { &bad } else { &good })
+        });
+        let home = home(&gateway, api);
+        let config = std::fs::read_to_string(home.path().join("llm.toml")).expect("a config");
+        home.file("llm.toml", config + "[alias.both]\nmodels = [\"up::bad\", \"up::good\"]\nretries = 0\n");
+        let server = Server::start(&home, &[]);
+        let body = match api {
+            "gemini" => json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+            _ => json!({"model": "both", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}),
+        };
+        let answer = server.send(&server.key, path, &[], body.to_string());
+        assert!(answer.status == 200 && answer.text().contains("good"), "{api} {empty}: {}", answer.text());
+        let (path, alone) = (path.replace("both", "bad"), body.to_string().replace("both", "bad"));
+        let alone = server.send(&server.key, &path, &[], alone);
+        assert_eq!(alone.status, 502, "{api} {empty}: {}", alone.text());
+    }
+}
+
+#[test]
 fn a_model_that_is_left_out_is_named_where_the_others_fail() {
     let gateway = Gateway::by(|request| match request.model().as_str() {
         "down" => Reply::error(503, "out of order"),

@@ -78,7 +78,12 @@ impl Terminal {
     /// Types this.
     #[track_caller]
     pub fn type_keys(&self, keys: &str) {
-        (&self.keys).write_all(keys.as_bytes()).expect("the terminal takes keys");
+        self.type_bytes(keys.as_bytes());
+    }
+
+    /// Types bytes that need not be text.
+    pub fn type_bytes(&self, keys: &[u8]) {
+        (&self.keys).write_all(keys).expect("the terminal takes keys");
     }
 
     /// Makes it this wide.

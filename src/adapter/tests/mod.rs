@@ -69,8 +69,8 @@ fn decode_whole(api: Api, body: &[u8]) -> Outcome {
     match api.adapter().decode_response(body) {
         Ok(whole) => Outcome { failure: whole.complete().err(), response: whole.response, malformed: 0 },
         Err(DecodeError::Failed(failure)) => Outcome { failure: Some(failure), ..Outcome::default() },
-        Err(DecodeError::Malformed(message)) => {
-            Outcome { failure: Some(Failure::new(FailureKind::Protocol, message)), ..Outcome::default() }
+        Err(error) => {
+            Outcome { failure: Some(Failure::new(FailureKind::Protocol, error.to_string())), ..Outcome::default() }
         }
     }
 }

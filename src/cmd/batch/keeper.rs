@@ -39,6 +39,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     progress: JobProgress,
+    /// The most calls at once of which the ledger was told.
+    most: u64,
     is_over: bool,
 }
 
@@ -51,7 +53,7 @@ impl Keeper {
         progress: JobProgress,
         (control, obeys_cancel): (Arc<Control>, bool),
     ) -> Self {
-        let state = Mutex::new(State { progress, is_over: false });
+        let state = Mutex::new(State { progress, most: progress.concurrency, is_over: false });
         let shared = Arc::new(Shared { state, over: Condvar::new(), job, teller, control, obeys_cancel });
         let kept = Arc::clone(&shared);
         // Without a thread, the output is made durable at the end alone.
@@ -63,9 +65,19 @@ impl Keeper {
         Self { shared, thread }
     }
 
-    /// Tells how far the batch is.
+    /// Tells how far the batch is. That more calls may be running than ever before, the ledger is told at once: the next run says how
+    /// many may be paid twice.
     pub(super) fn note(&self, progress: JobProgress) {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).progress = progress;
+        let grows = {
+            let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.progress = progress;
+            let before = state.most;
+            state.most = before.max(progress.concurrency);
+            progress.concurrency > before
+        };
+        if grows {
+            self.shared.tell(JobState::Running);
+        }
     }
 
     /// Ends the thread, and notes how the job stands now.

@@ -37,10 +37,15 @@ pub(super) enum Input {
     Pipe,
 }
 
+/// What is said of [`Line::NotText`].
+pub(super) const NOT_TEXT: &str = "what was typed or pasted is not UTF-8, and was dropped with all that came after it";
+
 /// What came.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     Text(String),
+    /// What was typed or pasted is no UTF-8. It is dropped, with all that came after it.
+    NotText,
     /// Ctrl-C.
     Interrupted,
     /// Ctrl-D, or the end of the pipe.
@@ -60,15 +65,7 @@ impl Input {
             let hint = "`llm ask` writes an answer to a pipe or file; a chat takes its prompts from a pipe as well";
             return Err(Error::usage_hint("a chat needs a terminal for its answers", hint));
         }
-        let fails = |error: ReadlineError| Error::system("the terminal cannot be read", &io::Error::other(error));
-        let config = Config::builder().max_history_size(LONGEST_HISTORY).map_err(fails)?;
-        // The editor shows lines through `harmless` in this mode alone. The prompt has its colours from the style of the output.
-        let config = config.color_mode(ColorMode::Forced);
-        let config = config.completion_type(CompletionType::List).auto_add_history(false).build();
-        let mut editor = Editor::with_config(config).map_err(fails)?;
-        editor.set_helper(Some(Words::default()));
-        // Not Ctrl-J as well: an Enter that is typed during an answer arrives as that.
-        editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), Cmd::Newline);
+        let mut editor = editor().map_err(unreadable)?;
         let history = history.filter(|path| is_usable(context, path));
         if let Some(path) = &history {
             // A history that is not there yet is empty.
@@ -126,10 +123,65 @@ impl Input {
             }
             Err(ReadlineError::Interrupted) => Ok(Line::Interrupted),
             Err(ReadlineError::Eof) => Ok(Line::End),
-            Err(error) => Err(Error::system("the terminal cannot be read", &io::Error::other(error))),
+            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                self.drop_typed()?;
+                Ok(Line::NotText)
+            }
+            Err(error) => Err(unreadable(error)),
         }
     }
+
+    /// Drops what was typed and not read, also what the editor has taken in already. The rest of a text that was pasted must not be
+    /// sent as prompts.
+    fn drop_typed(&mut self) -> Result<(), Error> {
+        let Self::Terminal { editor: old, .. } = self else { return Ok(()) };
+        drop_unread();
+        let mut new = editor().map_err(unreadable)?;
+        std::mem::swap(new.history_mut(), old.history_mut());
+        new.set_helper(old.helper_mut().map(std::mem::take));
+        **old = new;
+        Ok(())
+    }
 }
+
+/// A line editor without a history.
+fn editor() -> rustyline::Result<Editor<Words, FileHistory>> {
+    let config = Config::builder().max_history_size(LONGEST_HISTORY)?;
+    // The editor shows lines through `harmless` in this mode alone. The prompt has its colours from the style of the output.
+    let config = config.color_mode(ColorMode::Forced);
+    let config = config.completion_type(CompletionType::List).auto_add_history(false).build();
+    let mut editor = Editor::with_config(config)?;
+    editor.set_helper(Some(Words::default()));
+    // Not Ctrl-J as well: an Enter that is typed during an answer arrives as that.
+    editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), Cmd::Newline);
+    Ok(editor)
+}
+
+fn unreadable(error: ReadlineError) -> Error {
+    Error::system("the terminal cannot be read", &io::Error::other(error))
+}
+
+/// Drops what comes from the terminal until nothing has come for a moment.
+#[cfg(unix)]
+fn drop_unread() {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::termios::{QueueSelector, tcflush};
+    const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+    /// A terminal that never stops is not waited for.
+    const MOST: usize = 40;
+    let stdin = rustix::stdio::stdin();
+    for _ in 0..MOST {
+        _ = tcflush(stdin, QueueSelector::IFlush);
+        if !matches!(poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&MOMENT)), Ok(1..)) {
+            break;
+        }
+    }
+    _ = tcflush(stdin, QueueSelector::IFlush);
+}
+
+/// The console gives UTF-16, and what does not make sense of it is rare.
+#[cfg(not(unix))]
+fn drop_unread() {}
 
 fn next_of_pipe() -> Result<Line, Error> {
     let fails = |source| Error::Input { path: "standard input".into(), source };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use self::command::Command;
-use self::input::{Input, Line, Words};
+use self::input::{Input, Line, NOT_TEXT, Words};
 use super::conversation::{self, Conversation};
 use super::request::Chosen;
 use super::run::Session;
@@ -188,6 +188,7 @@ impl<'a> Chat<'a> {
             match input.next(&prompt)? {
                 Line::End => return Ok(()),
                 Line::Interrupted => self.context.notice("Ctrl-D or /exit ends the chat"),
+                Line::NotText => self.context.urgent(NOT_TEXT),
                 Line::Text(text) if text.trim().is_empty() => {}
                 Line::Text(text) => {
                     if self.take(&text, input)? {

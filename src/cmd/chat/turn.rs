@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::input::{Input, Line};
+use super::input::{Input, Line, NOT_TEXT};
 use super::{Chat, is_empty};
 use crate::call::{Call, RunEvent};
 use crate::chat::{Message, Part, Role};
@@ -136,6 +136,10 @@ fn choose(context: &Context, records: &[Record], input: &mut Input) -> Result<us
         let chosen = match input.next(&prompt)? {
             Line::Text(text) => text.trim().to_owned(),
             Line::Interrupted | Line::End => String::new(),
+            Line::NotText => {
+                context.urgent(NOT_TEXT);
+                continue;
+            }
         };
         let number = chosen.parse().ok().and_then(|number: usize| number.checked_sub(1));
         let found = number.filter(|n| *n < labels.len()).or_else(|| labels.iter().position(|label| *label == chosen));

@@ -368,8 +368,9 @@ async fn answered((client, adapter): (&Client, &dyn Adapter), body: &[u8], event
     let answer = match adapter.decode_response(body) {
         Ok(answer) => answer,
         Err(DecodeError::Failed(failure)) => return Err(failure),
-        Err(DecodeError::Malformed(why)) => {
-            return Err(Failure::new(FailureKind::Protocol, "the result cannot be read").with_cause(why));
+        Err(why) => {
+            let failure = Failure::new(FailureKind::Protocol, "the result cannot be read");
+            return Err(failure.with_cause(why.to_string()));
         }
     };
     let complete = answer.complete();
