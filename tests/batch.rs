@@ -552,6 +552,21 @@ fn tries_before_an_answer_of_unknown_cost_count_beside_it() {
 }
 
 #[test]
+fn answers_of_unknown_cost_that_do_not_follow_the_schema_are_not_free() {
+    let gateway = Gateway::by(|_| Reply::sse().role().text("no JSON").finish("stop").done());
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(3));
+    home.file("schema.json", r#"{"type": "object"}"#);
+    let schema = ["--schema", "schema.json", "--max-tokens", "10", "--concurrency", "1"];
+    let run = |further: &[&str]| batch(&home, &schema).args(further).output();
+    run(&["--limit", "2"]);
+    run(&["--resume", "--retry-failed", "--max-cost", "0.25"]).exits(5).says("--max-cost $0.25: $0.05 left");
+    assert_eq!(gateway.requests().len(), 2);
+    let usage = home.llm(["usage", "-o", "json"]).output().exits(0).json();
+    assert_eq!(usage["total"]["cost"]["unknown"], 2, "{usage}");
+}
+
+#[test]
 fn failed_tries_of_judges_count_as_verdicts() {
     let gateway = Gateway::by(|request| match request.model().as_str() {
         "judge" => Reply::error(504, "too late"),

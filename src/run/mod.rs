@@ -418,6 +418,13 @@ fn check_schema(call: &Call, record: &mut Record) {
         && let Err(failure) = schema.check(&record.text)
     {
         record.status = Status::Failed;
+        // What it cost is told nowhere else.
+        if record.usage.is_unknown()
+            && record.cost.is_none()
+            && let Some(last) = record.attempts.last_mut()
+        {
+            last.error = Some(failure.clone().maybe_billed());
+        }
         record.error = Some(failure);
     }
 }
