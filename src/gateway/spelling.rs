@@ -254,8 +254,8 @@ enum Found<'j> {
 struct Strings<'j> {
     json: &'j [u8],
     at: usize,
-    /// The field that is being read.
-    field: Name<'j>,
+    /// The name of the field that is being read.
+    field: Cow<'j, [u8]>,
     /// The objects and lists that are open, from the outside in.
     levels: Vec<Level<'j>>,
     /// How many more are open, which are deeper than any client reads.
@@ -264,19 +264,12 @@ struct Strings<'j> {
     told: [u64; 2],
 }
 
-/// The name of a field, and a number that stands for it.
-#[derive(Debug, Clone, Default)]
-struct Name<'j> {
-    name: Cow<'j, [u8]>,
-    number: u64,
-}
-
 /// An object or a list that is open.
 struct Level<'j> {
-    /// The field that it is in.
-    field: Name<'j>,
-    /// Stands for all that is around it.
-    around: u64,
+    /// The name of the field that it is in.
+    field: Cow<'j, [u8]>,
+    /// Stands for all that is around it, once that was asked for.
+    around: Option<u64>,
     is_list: bool,
     /// How many names of an object have come.
     members: usize,
@@ -287,19 +280,30 @@ struct Level<'j> {
 impl<'j> Strings<'j> {
     /// As deep as other programs read JSON.
     const DEEPEST: usize = 128;
+    /// So many bytes of a name tell fields apart.
+    const LONGEST_NAME: usize = 256;
 
     fn new(json: &'j [u8]) -> Self {
-        Self { json, at: 0, field: Name::default(), levels: Vec::new(), deeper: 0, told: [0; 2] }
+        Self { json, at: 0, field: Cow::Borrowed(b""), levels: Vec::new(), deeper: 0, told: [0; 2] }
     }
 
     /// The name of the field that holds the object of the last string.
     fn parent(&self) -> &[u8] {
-        self.levels.iter().rev().find(|level| !level.is_list).map_or(b"", |level| &level.field.name)
+        self.levels.iter().rev().find(|level| !level.is_list).map_or(b"", |level| &level.field)
     }
 
     /// Stands for the place of the last string: the fields, objects and lists around it, and the kind of the event.
-    fn place(&self) -> u64 {
-        hash(&(self.levels.last().map(|level| (level.around, level.number)), self.told))
+    fn place(&mut self) -> u64 {
+        let mut outer: Option<(u64, bool, Option<u64>)> = None;
+        for level in &mut self.levels {
+            let around = *level.around.get_or_insert_with(|| match outer {
+                // What an object tells of itself goes before its place in the list.
+                Some((around, true, _)) if !level.is_list => around,
+                outer => hash(&(outer, &level.field[..level.field.len().min(Self::LONGEST_NAME)])),
+            });
+            outer = Some((around, level.is_list, level.number));
+        }
+        hash(&(outer, self.told))
     }
 
     /// How many names of its object came before that of the last string. An object may have one twice.
@@ -312,13 +316,13 @@ impl<'j> Strings<'j> {
             self.deeper += 1;
             return;
         }
-        let field = self.field.clone();
-        let (around, number) = match self.levels.last() {
-            Some(Level { around, is_list: true, number, .. }) if !is_list => (*around, *number),
-            Some(Level { around, number, .. }) => (hash(&(around, number, field.number)), None),
-            None => (0, None),
+        let number = match self.levels.last() {
+            _ if is_list => Some(0),
+            Some(Level { is_list: true, number, .. }) => *number,
+            _ => None,
         };
-        self.levels.push(Level { field, around, is_list, members: 0, number: if is_list { Some(0) } else { number } });
+        let field = self.field.clone();
+        self.levels.push(Level { field, around: None, is_list, members: 0, number });
     }
 
     fn close(&mut self) {
@@ -341,7 +345,7 @@ impl<'j> Strings<'j> {
                         *number += 1;
                     }
                 }
-                b':' if *self.field.name == *b"index" => {
+                b':' if *self.field == *b"index" => {
                     let digits = between[at + 1..].trim_ascii_start().split(|byte| !byte.is_ascii_digit()).next();
                     let told = digits.and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
                     if let (Some(level), Some(told)) = (self.levels.last_mut(), told) {
@@ -366,20 +370,20 @@ impl<'j> Iterator for Strings<'j> {
         let after = self.json.get(self.at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
         if after == Some(&b':') {
             let name = unescaped(string);
-            self.field = Name { number: hash(&name), name: name.clone() };
+            self.field = name.clone();
             if let Some(level) = self.levels.last_mut() {
                 level.members += 1;
             }
             return Some(Found::Name(name));
         }
         if self.levels.len() == 1 {
-            match &*self.field.name {
+            match &*self.field {
                 b"type" => self.told[0] = hash(string),
                 b"item_id" => self.told[1] = hash(string),
                 _ => {}
             }
         }
-        Some(Found::Value(self.field.name.clone(), unescaped(string)))
+        Some(Found::Value(self.field.clone(), unescaped(string)))
     }
 }
 
