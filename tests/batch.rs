@@ -528,12 +528,14 @@ fn a_limit_of_cost_counts_every_run_by_what_it_may_have_cost() {
     let home = cheap_and_dear(&gateway);
     let run = |further: &[&str]| batch(&home, CHEAP_OR_DEAR).args(further).output();
     run(&["--max-cost", "0.07", "--limit", "1"]).exits(0);
-    // Neither a run without a limit nor one that is not recorded is forgotten.
+    // Neither a run without a limit nor one that is not recorded is forgotten. Of that, the tries before the answer are not known.
     run(&["--resume", "--limit", "2"]).exits(0);
     run(&["--resume", "--limit", "3", "--log", "off"]).exits(0);
-    run(&["--resume", "--max-cost", "0.185"]).exits(5).says("--max-cost $0.185: $0.005 left");
-    assert_eq!(gateway.requests().len(), 6);
-    run(&["--resume", "--max-cost", "0.245"]).exits(5).says("--max-cost $0.245: $0.005 left");
+    for _ in 0..2 {
+        run(&["--resume", "--max-cost", "0.175"]).exits(5).says("--max-cost $0.175: $0.005 left");
+        assert_eq!(gateway.requests().len(), 6);
+    }
+    run(&["--resume", "--max-cost", "0.235"]).exits(5).says("--max-cost $0.235: $0.005 left");
     assert_eq!(gateway.requests().len(), 8);
 }
 
@@ -585,20 +587,62 @@ fn failed_tries_of_judges_count_as_verdicts() {
 }
 
 #[test]
-fn tries_of_earlier_runs_count_as_those_of_the_dearest_row() {
+fn tries_of_earlier_runs_count_by_their_rows() {
     let gateway = Gateway::by(|_| Reply::error(504, "too late"));
     let home = Home::with(&gateway).config("[price.test-model]\ninput = 1\noutput = 0\n");
-    // The first row cannot be used, the second takes next to nothing, and the third a cent.
+    // The first row cannot be used, the second takes some cents, and the third next to nothing.
     let row = |text: &str| json!({"text": text}).to_string();
-    let rows = ["{}", &row("short"), &row(&"a ".repeat(20_000))].join("\n");
+    let rows = ["{}", &row(&"a ".repeat(20_000)), &row("short"), &row(&"b ".repeat(200_000))].join("\n");
     home.file("rows.jsonl", rows);
     let run = |further: &[&str]| {
-        batch(&home, &["--max-tokens", "10", "--concurrency", "1", "--retries", "0"]).args(further).output()
+        let one = ["--max-tokens", "10", "--concurrency", "1", "--retries", "0", "--limit", "3"];
+        batch(&home, &one).args(further).output()
     };
     run(&[]).exits(1);
     assert_eq!(gateway.requests().len(), 2);
     run(&["--retry-failed", "--max-cost", "0.01"]).exits(5).says("--max-cost $0.01: $0.00 left");
-    assert_eq!(gateway.requests().len(), 2, "both tries may have been of the third row");
+    assert_eq!(gateway.requests().len(), 2, "the first try may have cost more");
+    run(&["--retry-failed", "--max-cost", "0.2"]).exits(1);
+    assert_eq!(gateway.requests().len(), 4, "the last row is not asked, and counts for nothing");
+}
+
+#[test]
+fn lines_of_other_ledgers_count_beside_the_account() {
+    let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(9));
+    let run = |out: &str, further: &[&str]| {
+        let cheap = ["--max-tokens", "10", "--concurrency", "1", "--out", out];
+        home.llm(["batch", "rows.jsonl", "{{ text }}"]).args(cheap).args(further).output()
+    };
+    // Each may cost $0.1. The joined output has the id of one shard.
+    for shard in ["1", "2"] {
+        let out = format!("{shard}.jsonl");
+        run(&out, &["--shard", &format!("{shard}/2"), "--limit", "4", "--max-cost", "1"]).exits(0);
+    }
+    let asked = gateway.requests().len();
+    home.llm(["batch", "merge", "1.jsonl", "2.jsonl", "--out", "all.jsonl"]).output().exits(0);
+    let limit = format!("{}", asked as f64 / 10.0 + 0.05);
+    for _ in 0..2 {
+        run("all.jsonl", &["--resume", "--max-cost", &limit]).exits(5).says("$0.05 left");
+        assert_eq!(gateway.requests().len(), asked);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_job_has_its_account_before_anything_is_spent() {
+    let gateway = Gateway::by(|_| Reply::silence().hold());
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(2));
+    let run = |further: &[&str]| batch(&home, &["--max-tokens", "10", "--concurrency", "1"]).args(further);
+    run(&["--max-cost", "0.05"]).output().exits(5);
+    let running = run(&["--resume"]).start();
+    gateway.await_requests(1);
+    running.signal(rustix::process::Signal::KILL);
+    running.finish();
+    run(&["--resume", "--max-cost", "0.15"]).output().exits(5).says("$0.05 left");
+    assert_eq!(gateway.requests().len(), 1);
 }
 
 #[test]

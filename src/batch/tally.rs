@@ -240,8 +240,6 @@ pub struct Tally {
     pub models: Vec<(String, ModelTally)>,
     /// What calls have cost that have no line any more, because their rows were asked again, or never had one.
     pub earlier: TotalCost,
-    /// How many tries of unknown cost there are besides one for each line whose answer has an unknown cost.
-    pub unknown_without_line: usize,
 }
 
 impl Tally {
@@ -251,12 +249,10 @@ impl Tally {
         Self { models, ..Self::default() }
     }
 
-    /// Notes what all calls of the batch have cost, of which the lines are a part, and how many of their tries may have cost what nobody
-    /// told.
-    pub fn note_paid(&mut self, paid: TotalCost, unknown_tries: usize) {
+    /// Notes what all calls of the batch have cost, of which the lines are a part.
+    pub fn note_paid(&mut self, paid: TotalCost) {
         self.earlier = TotalCost::default();
         let lines = self.paid();
-        self.unknown_without_line = unknown_tries.saturating_sub(self.cost().unknown);
         let picos = |cost: TotalCost| cost.usd.map_or(0, Usd::picos);
         let usd = Some(picos(paid).saturating_sub(picos(lines))).filter(|more| *more > 0).map(Usd::from_picos);
         // One line may be that of several calls. Where the cost of any is unknown, that is told already.

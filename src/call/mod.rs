@@ -251,11 +251,6 @@ impl CostLimit {
         Self { most, used: Mutex::new(Usd::ZERO), account: OnceLock::new() }
     }
 
-    /// What is spent or reserved by now.
-    pub fn used(&self) -> Usd {
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Keeps what is spent from now on in this account of the store of budgets, too: its name, and the beginning of its window in
     /// seconds since 1970.
     pub fn keep_in(&self, account: String, began: i64) {

@@ -312,7 +312,7 @@ impl<'a> Session<'a> {
 }
 
 /// The writer of the ledger; `None` where there is no directory for it.
-pub(super) fn ledger_of(context: &Context) -> Option<LedgerWriter> {
+fn ledger_of(context: &Context) -> Option<LedgerWriter> {
     context.settings.dirs.data.as_deref().map(LedgerWriter::new)
 }
 

@@ -138,22 +138,14 @@ fn what_was_paid_for_more_than_the_lines_is_part_of_the_sum() {
     let mut tally = Tally::new(&["m".to_owned()]);
     tally.models[0].1.cost = cost("2", 0);
     tally.models[0].1.judge_cost = cost("1", 0);
-    tally.note_paid(cost("3", 0), 0);
+    tally.note_paid(cost("3", 0));
     assert_eq!((tally.cost(), tally.earlier), (cost("2", 0), TotalCost::default()), "nothing more");
-    tally.note_paid(cost("7.5", 1), 1);
+    tally.note_paid(cost("7.5", 1));
     assert_eq!((tally.cost(), tally.paid(), tally.earlier), (cost("6.5", 1), cost("7.5", 1), cost("4.5", 1)));
-    tally.note_paid(cost("7.5", 0), 0);
+    tally.note_paid(cost("7.5", 0));
     assert_eq!(tally.cost(), cost("6.5", 0), "what was noted before does not count twice");
     // The ledger was purged, or the line stands for several calls whose cost is unknown.
     tally.models[0].1.cost.unknown = 1;
-    tally.note_paid(cost("1", 3), 3);
+    tally.note_paid(cost("1", 3));
     assert_eq!((tally.cost(), tally.earlier), (cost("2", 1), TotalCost::default()));
-    assert_eq!(tally.unknown_without_line, 2, "the line is one of three calls");
-    tally.models[0].1.judge_cost.unknown = 1;
-    tally.note_paid(cost("1", 3), 3);
-    assert_eq!(tally.unknown_without_line, 2, "the cost of a judge is not that of an answer");
-    tally.note_paid(cost("1", 0), 0);
-    assert_eq!(tally.unknown_without_line, 0, "the ledger was purged");
-    tally.note_paid(cost("1", 1), 4);
-    assert_eq!(tally.unknown_without_line, 3, "the call of the line was tried four times");
 }

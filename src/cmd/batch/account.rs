@@ -7,16 +7,15 @@ use crate::call::CostLimit;
 use crate::cmd::{Context, process};
 use crate::config::{Action, Budget, Match, Period};
 use crate::error::Error;
-use crate::ids::new_id;
 use crate::ledger::LedgerWriter;
 use crate::money::Usd;
-use crate::policy::budget::{self, Account, BudgetStore as _, Entry, Spent, SqliteBudgets};
+use crate::policy::budget::{self, SqliteBudgets};
 
 /// The account of one job.
 pub(super) struct JobAccount {
     budget: Budget,
-    /// What runs of the job have spent and reserved.
-    used: Usd,
+    /// What runs of the job have spent and reserved since a run of it had a limit; `None` where none had.
+    used: Option<Usd>,
 }
 
 impl JobAccount {
@@ -30,7 +29,7 @@ impl JobAccount {
             action: Action::Warn,
             line: 0,
         };
-        Self { budget, used: Usd::ZERO }
+        Self { budget, used: None }
     }
 
     /// The account of a job that goes on.
@@ -39,15 +38,15 @@ impl JobAccount {
     /// The ledger cannot be read.
     pub(super) fn of(context: &Context, job: &str) -> Result<Self, Error> {
         let mut account = Self::new(job);
-        let data = context.settings.dirs.data.as_deref();
-        let balances = budget::balances(data, std::slice::from_ref(&account.budget), Timestamp::now())?;
-        account.used = balances.iter().map(|balance| balance.spent + balance.reserved).sum();
+        if let Some((budget, began)) = account.place() {
+            account.used = budget::used(context.settings.dirs.data.as_deref(), &budget, began)?;
+        }
         Ok(account)
     }
 
     /// Whether a run of the job had a limit, so that what was spent since then is in the account.
     pub(super) fn is_kept(&self) -> bool {
-        self.used > Usd::ZERO
+        self.used.is_some()
     }
 
     /// The account as a budget that refuses nothing, by which a run without a limit counts.
@@ -55,30 +54,27 @@ impl JobAccount {
         self.budget.clone()
     }
 
-    /// Counts what the account has where that is more than `limit` has counted.
-    pub(super) fn count_in(&self, limit: &CostLimit) {
-        let more = self.used.picos().saturating_sub(limit.used().picos());
-        limit.settle(Usd::ZERO, Usd::from_picos(more.max(0)));
+    /// The most that recorded calls may have cost, of which this much is `known`, or estimated where there is no account.
+    pub(super) fn recorded(&self, known: Usd) -> Usd {
+        self.used.map_or(known, |used| used.max(known))
     }
 
-    /// Keeps account of what `limit` has counted, and of all that it counts from now on.
+    /// Keeps account of all that `limit` counts from now on, beside what `recorded` calls have cost.
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub(super) fn keep(&self, ledger: Option<LedgerWriter>, limit: &CostLimit) -> Result<(), Error> {
-        let now = Timestamp::now();
-        let (Some(ledger), Some(window)) = (ledger, self.budget.per.window(now)) else { return Ok(()) };
-        let (budget, began) = (self.budget.id(), window.began.as_second());
-        let missing = Usd::from_picos(limit.used().picos().saturating_sub(self.used.picos()).max(0));
-        if missing > Usd::ZERO {
-            let store = SqliteBudgets::new(ledger);
-            let account = Account { budget: budget.clone(), began, limit: limit.most, strict: true };
-            let id = new_id().to_string();
-            let entry = Entry { id, accounts: vec![account], amount: missing, expires: now.as_second() };
-            store.settle(&entry, Spent { cost: missing, estimated: Usd::ZERO });
-            process::runtime()?.block_on(store.flush())?;
-        }
+    pub(super) fn keep(&self, ledger: &LedgerWriter, limit: &CostLimit, recorded: Usd) -> Result<(), Error> {
+        let Some((budget, began)) = self.place() else { return Ok(()) };
+        let missing = recorded.picos().saturating_sub(self.used.unwrap_or(Usd::ZERO).picos()).max(0);
+        let store = SqliteBudgets::new(ledger.clone());
+        process::runtime()?.block_on(store.begin(&budget, began, Usd::from_picos(missing)))?;
         limit.keep_in(budget, began);
         Ok(())
+    }
+
+    /// The name of the account, and the beginning of its only window in seconds since 1970.
+    fn place(&self) -> Option<(String, i64)> {
+        let window = self.budget.per.window(Timestamp::now())?;
+        Some((self.budget.id(), window.began.as_second()))
     }
 }

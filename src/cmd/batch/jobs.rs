@@ -145,7 +145,7 @@ pub(super) fn status(context: &Context, id: Option<&str>, format: SummaryFormat)
     let mut tally = job.output.as_deref().map(|output| tally_of(Path::new(output), &job.models)).transpose()?.flatten();
     if let (Some(tally), Some(store)) = (&mut tally, store(context)?) {
         let paid = jobs::cost(&store, &job.id).map_err(|error| unreadable(&error))?;
-        tally.note_paid(paid.cost, paid.unknown_tries);
+        tally.note_paid(paid);
     }
     let summary = tally.as_ref().map(|tally| Summary {
         job: &job.id,

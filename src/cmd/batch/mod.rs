@@ -29,8 +29,9 @@ use self::make::CallMaker;
 use self::plan::BatchPlan;
 use self::session::{Lines, Session, absolute};
 use self::share::{ShardTeller, Told};
+use self::unpriced::Earlier;
 use self::view::{BatchView, ViewState};
-use super::run::{LIMIT_AFTER_SIGNAL, RunOptions, SHARE_LIMIT, ledger_of, run_schedule};
+use super::run::{LIMIT_AFTER_SIGNAL, RunOptions, SHARE_LIMIT, run_schedule};
 use super::shared;
 use super::{Context, process};
 use crate::adapter::mask_keys;
@@ -143,7 +144,7 @@ impl<'a> Batch<'a> {
     }
 
     fn run(self, output: Lines, session: Session, results: Option<Arc<ApiResults>>) -> Result<u8, Error> {
-        let Session { done, tally, unpriced, lost, job, is_resumed } = session;
+        let Session { done, tally, earlier, job, is_resumed } = session;
         let (context, args, plan) = (self.context, self.args, self.plan);
         let account = match is_resumed && keeps_account(context, &output) {
             true => JobAccount::of(context, &job),
@@ -154,7 +155,7 @@ impl<'a> Batch<'a> {
             Err(_) if plan.base.caller.max_cost.is_none() => JobAccount::new(&job),
             account => account?,
         };
-        let base = self.base(&job, tally.paid().usd, &account);
+        let base = self.base(&job, &account);
         let salt = if args.retry_failed { new_id().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
         let mut samples = maker.samples()?;
@@ -163,14 +164,16 @@ impl<'a> Batch<'a> {
             None => Judging::new(context, args, &base, &samples)?,
             Some(_) => None,
         };
-        if !account.is_kept() {
-            let unknown = unpriced::Unknown {
-                models: done.models(),
-                lines: unpriced,
-                others: tally.unknown_without_line,
-                lost: &lost,
-            };
-            unpriced::reserve((context, &resolver), plan, &mut maker, (&samples, judging.as_ref()), unknown)?;
+        let max_cost = base.caller.max_cost.clone();
+        let mut recorded = Usd::ZERO;
+        if let Some(limit) = &max_cost {
+            let (samples, judging, models) = (&samples, judging.as_ref(), done.models());
+            let pricing = unpriced::Pricing { context, resolver: &resolver, plan, models, samples, judging };
+            // The account knows better what became of recorded calls.
+            let earlier = if account.is_kept() { Earlier { tries: Vec::new(), ..earlier } } else { earlier };
+            let most = pricing.most(&mut maker, &earlier)?;
+            recorded = account.recorded(most.recorded);
+            limit.settle(Usd::ZERO, recorded + most.elsewhere);
         }
         samples.extend(judging.iter().flat_map(Judging::calls).cloned());
         let maker = maker.judged(judging.as_ref());
@@ -183,11 +186,11 @@ impl<'a> Batch<'a> {
         let collected = results.as_ref().map(|results| results.total_and_missing());
         options.results = results;
         let is_noted = is_collected || self.note_job(&job, &limit, &tally);
-        if let Some(limit) = &base.caller.max_cost {
-            account.count_in(limit);
-            if account.is_kept() || is_noted && keeps_account(context, &output) {
-                account.keep(self.ledger.clone().or_else(|| ledger_of(context)), limit)?;
-            }
+        if let (Some(limit), Some(ledger)) = (&max_cost, &self.ledger)
+            && is_noted
+            && keeps_account(context, &output)
+        {
+            account.keep(ledger, limit, recorded)?;
         }
         let (total, missing) = match collected {
             Some((total, missing)) => (Some(total), missing),
@@ -252,16 +255,13 @@ impl<'a> Batch<'a> {
         self.result(ended, &control)
     }
 
-    /// The base of the calls, with the tag of the job, and with what earlier runs have spent of `--max-cost`. Without it, calls count in
-    /// the account of the job, if it has one.
-    fn base(&self, job: &str, spent: Option<Usd>, account: &JobAccount) -> crate::resolve::CallTemplate {
+    /// The base of the calls, with the tag of the job. Without `--max-cost`, calls count in the account of the job, if it has one and they
+    /// are recorded.
+    fn base(&self, job: &str, account: &JobAccount) -> crate::resolve::CallTemplate {
         let mut base = self.plan.base.clone();
         let mut caller = crate::call::Caller::clone(&base.caller);
         caller.tags.insert(BATCH_TAG.to_owned(), short_id(job).to_owned());
-        if let (Some(limit), Some(spent)) = (&caller.max_cost, spent) {
-            limit.settle(Usd::ZERO, spent);
-        }
-        if caller.max_cost.is_none() && account.is_kept() {
+        if caller.max_cost.is_none() && account.is_kept() && self.ledger.is_some() {
             caller.budgets.push(account.budget());
         }
         base.caller = Arc::new(caller);

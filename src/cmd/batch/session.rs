@@ -1,7 +1,7 @@
 //! The beginning of a batch: its output is opened, what is done in it is found, and a changed data set, template or list of
 //! models is noticed before anything is sent.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use super::api;
@@ -9,14 +9,15 @@ use super::jobs::unreadable;
 use super::lines::LineMaker;
 use super::plan::BatchPlan;
 use super::short_id;
+use super::unpriced::{Earlier, UnknownLine};
 use crate::batch::output::State;
 use crate::batch::{Cook, Done, OutputError, OutputFile, Repaired, Tally};
 use crate::cli::{BatchRunArgs, Via};
 use crate::cmd::{Context, request};
 use crate::error::Error;
 use crate::ids::new_id;
-use crate::ledger::jobs::LostTries;
-use crate::ledger::{Store, jobs};
+use crate::ledger::{Store, StoreError, jobs};
+use crate::money::Usd;
 use crate::report::destination::Destination;
 use crate::report::format::count;
 use crate::run::Notices;
@@ -74,10 +75,8 @@ impl Lines {
 pub(super) struct Session {
     pub(super) done: Done,
     pub(super) tally: Tally,
-    /// The lines whose costs are not known, by row and place of the model.
-    pub(super) unpriced: Vec<(u64, usize)>,
-    /// The tries of earlier runs that may have been billed, and gave no answer.
-    pub(super) lost: Vec<LostTries>,
+    /// What earlier runs have cost, where that is limited.
+    pub(super) earlier: Earlier,
     /// The id of the job.
     pub(super) job: String,
     /// Whether an earlier run has begun the job.
@@ -98,8 +97,7 @@ impl Session {
         let mut session = Self {
             done: Done::new(&plan.names),
             tally: Tally::new(&plan.names),
-            unpriced: Vec::new(),
-            lost: Vec::new(),
+            earlier: Earlier::default(),
             job: new_id().to_string(),
             is_resumed: false,
         };
@@ -167,24 +165,57 @@ impl Session {
         if let Some(store) = &store {
             self.recover(context, plan, output, store)?;
             let paid = jobs::cost(store, &self.job).map_err(|error| unreadable(&error))?;
-            self.tally.note_paid(paid.cost, paid.unknown_tries);
-            self.lost = paid.lost;
+            self.tally.note_paid(paid);
+        }
+        if plan.base.caller.max_cost.is_some() {
+            self.earlier = self.earlier(output, store.as_ref())?;
         }
         Ok(())
+    }
+
+    /// What earlier runs have cost: the calls that the ledger has, and the lines of others, which came from another machine or were
+    /// not to be recorded.
+    fn earlier(&mut self, output: &mut OutputFile, store: Option<&Store>) -> Result<Earlier, Error> {
+        let mut earlier = Earlier::default();
+        let mut known = HashSet::new();
+        if let Some(store) = store {
+            let read = || {
+                let cost = jobs::cost(store, &self.job)?.usd.unwrap_or(Usd::ZERO);
+                Ok((cost, jobs::unknown_tries(store, &self.job)?, jobs::recorded_rows(store, &self.job)?))
+            };
+            let (cost, tries, rows) = read().map_err(|error: StoreError| unreadable(&error))?;
+            (earlier.recorded, earlier.tries) = (cost, tries);
+            known.extend(rows.into_iter().map(|(row, model)| (row, self.done.place(&model))));
+        }
+        output
+            .scan(|line| {
+                let place = self.done.place(&line.model);
+                // A line that comes a second time does not count.
+                if !known.insert((line.row, place)) {
+                    return;
+                }
+                let costs = [line.ended.cost, line.ended.judge_cost];
+                earlier.elsewhere += costs.into_iter().flatten().map(|cost| cost.usd).sum();
+                let answer = line.ended.has_unknown_cost();
+                let verdicts = line.ended.judge_cost.is_some_and(|cost| cost.partial);
+                if answer || verdicts {
+                    earlier.lines.push(UnknownLine { row: line.row, place, answer, verdicts });
+                }
+            })
+            .map_err(output_error)?;
+        Ok(earlier)
     }
 
     /// Finds what is done. Returns the hash of the plan by which it was asked; `None` where there is no line.
     fn scan(&mut self, plan: &BatchPlan, output: &mut OutputFile) -> Result<Option<crate::batch::RowHash>, Error> {
         let (mut done, mut tally) = (Done::new(&plan.names), Tally::new(&plan.names));
         let first = output.first(|line| (line.plan, line.job.clone().into_owned())).map_err(output_error)?;
-        let mut unpriced = Vec::new();
         let mut last = (0, 0);
         let mut is_in_order = true;
         output
             .scan(|line| {
                 if done.add(line.row, line.hash, &line.model, line.ended.status) {
                     tally.add(&line.model, &line.ended);
-                    unpriced.extend(line.ended.has_unknown_cost().then(|| (line.row, done.place(&line.model))));
                 }
                 let place = (line.row, done.place(&line.model));
                 is_in_order &= place > last;
@@ -202,7 +233,7 @@ impl Session {
             self.job = job;
             plan
         });
-        (self.done, self.tally, self.unpriced) = (done, tally, unpriced);
+        (self.done, self.tally) = (done, tally);
         Ok(earlier)
     }
 
@@ -316,7 +347,6 @@ impl Session {
                 let written = output.append(&line, (info.number, place));
                 written.map_err(|source| Error::Output { target, source })?;
                 self.tally.add(&plan.names[place], &ended);
-                self.unpriced.extend(ended.has_unknown_cost().then_some((info.number, place)));
                 self.done.set(info.number, place, info.hash, State::Answered);
                 recovered += 1;
             }

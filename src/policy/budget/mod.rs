@@ -21,7 +21,7 @@ pub(crate) use self::process::owner;
 use self::reservation::Reservation;
 #[cfg(test)]
 pub(crate) use self::store::tests as store_tests;
-pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets};
+pub use self::store::{Account, BudgetStore, Decision, Entry, Shortfall, Spent, SqliteBudgets, used};
 pub(crate) use self::store::{Reserved, Sums};
 use crate::adapter::{Api, ClientBody, Operation, OutputBound, WireRequest, may_name_others, naming_model};
 use crate::call::{Call, Event, Events, Observer, Service, Target};

@@ -18,8 +18,8 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 
-pub use sqlite::SqliteBudgets;
 pub(super) use sqlite::sums;
+pub use sqlite::{SqliteBudgets, used};
 
 use crate::ledger::StoreError;
 use crate::money::Usd;

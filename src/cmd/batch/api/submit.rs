@@ -47,7 +47,7 @@ pub(in crate::cmd::batch) fn submit(batch: &Batch<'_>, output: Lines, session: S
         return Err(Error::usage_hint("--via api needs a data set in a file", hint));
     }
     check_limits(context, args)?;
-    let base = batch.base(&job, None, &JobAccount::new(&job));
+    let base = batch.base(&job, &JobAccount::new(&job));
     let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, job.clone());
     let samples = maker.samples()?;
     let gateways = samples.iter().map(|call| call.target().gateway.clone()).collect();

@@ -1,5 +1,6 @@
 //! Budgets in the ledger of one user.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::super::owner;
 use super::{Account, BudgetStore, Decision, Entry, Reserved, Spent, Sums};
-use crate::ledger::{LedgerWriter, StoreError};
+use crate::ledger::{LedgerWriter, Store, StoreError};
 use crate::money::Usd;
 
 /// The budgets of all processes that write to one ledger.
@@ -24,6 +25,33 @@ impl SqliteBudgets {
     pub fn new(ledger: LedgerWriter) -> Self {
         Self { ledger, process: owner().into() }
     }
+
+    /// Begins an account with this much, or adds it: what was spent before there was one. It is there then, even if that is nothing.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn begin(&self, budget: &str, began: i64, spent: Usd) -> Result<(), StoreError> {
+        let budget = budget.to_owned();
+        self.ledger
+            .transact(move |transaction| add(transaction, &budget, began, Spent { cost: spent, estimated: spent }))
+            .await
+    }
+}
+
+/// What an account has spent and reserved, by the ledger in this directory; `None` where it was never begun.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn used(data: Option<&Path>, budget: &str, began: i64) -> Result<Option<Usd>, StoreError> {
+    let Some(store) = data.map(Store::open_to_read).transpose()?.flatten() else { return Ok(None) };
+    store.read(|connection| {
+        let is_begun = connection
+            .prepare("SELECT EXISTS (SELECT 1 FROM budget_windows WHERE budget = ? AND began = ?)")?
+            .query_row(params![budget, began], |row| row.get::<_, bool>(0))?;
+        let sums = sums(connection, budget, began)?;
+        let reserved: Usd = sums.reservations.iter().map(|reservation| reservation.amount).sum();
+        Ok(is_begun.then_some(sums.spent.cost + reserved))
+    })
 }
 
 impl BudgetStore for SqliteBudgets {
@@ -101,17 +129,18 @@ fn settle(transaction: &Transaction<'_>, entry: &Entry, spent: Spent) -> rusqlit
             .prepare_cached("DELETE FROM budget_reservations WHERE budget = ? AND began = ? AND reservation = ?")?
             .execute(params![budget, began, entry.id])?;
         if spent.cost != Usd::ZERO {
-            transaction
-                .prepare_cached(
-                    // A sum that is too large for an integer is a float, and becomes the largest integer again.
-                    "INSERT INTO budget_windows (budget, began, picos, estimated) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT DO UPDATE SET picos = CAST(picos + ?3 AS INTEGER),
-                         estimated = CAST(estimated + ?4 AS INTEGER)",
-                )?
-                .execute(params![budget, began, spent.cost.picos(), spent.estimated.picos()])?;
+            add(transaction, budget, *began, spent)?;
         }
     }
     Ok(())
+}
+
+fn add(transaction: &Transaction<'_>, budget: &str, began: i64, spent: Spent) -> rusqlite::Result<()> {
+    // A sum that is too large for an integer is a float, and becomes the largest integer again.
+    let sql = "INSERT INTO budget_windows (budget, began, picos, estimated) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET picos = CAST(picos + ?3 AS INTEGER), estimated = CAST(estimated + ?4 AS INTEGER)";
+    let values = params![budget, began, spent.cost.picos(), spent.estimated.picos()];
+    transaction.prepare_cached(sql)?.execute(values).map(drop)
 }
 
 /// Reads the window of a budget that began then, in seconds since 1970.
