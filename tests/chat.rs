@@ -255,9 +255,14 @@ fn what_is_no_text_is_dropped_and_the_chat_goes_on() {
     let running = typed(&home, &[]);
     keys(&running, "one\r");
     screen(&running, "test-model got 1: one");
+    screen(&running, "13 tokens> ");
     // As a terminal in Latin-1 sends it.
     let terminal = running.terminal.as_ref().expect("a terminal");
     terminal.type_bytes(b"caf\xe9\rthe rest\rof a paste\r");
+    // More lines than come at once, and keys that would end the chat.
+    for _ in 0..60 {
+        terminal.type_bytes(b"a line \x03\x1c\r");
+    }
     screen(&running, "not UTF-8");
     keys(&running, "two\r");
     screen(&running, "test-model got 3: two");

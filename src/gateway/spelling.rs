@@ -17,8 +17,8 @@ pub(super) struct Spelling {
     /// The ends of the last strings, by their fields.
     open: HashMap<Field, Beginning>,
     names: Vec<OpenName>,
-    /// The number of the line in its event.
-    line: usize,
+    /// The names of the fields that the event has had.
+    fields: Vec<Vec<u8>>,
     is_split: bool,
 }
 
@@ -32,6 +32,9 @@ struct OpenName {
 
 /// As many ends of names are kept, the longest ones.
 const MOST_NAMES: usize = 8;
+
+/// So many fields of an event are known.
+const MOST_FIELDS: usize = 64;
 
 /// The ends of so many strings are kept, unless they are long ones.
 const MOST_OPEN: usize = 1024;
@@ -131,14 +134,22 @@ impl Spelling {
         }
         for line in lines.split(|byte| matches!(byte, b'\n' | b'\r')) {
             let line = line.strip_prefix(BOM).unwrap_or(line);
-            self.line = if line.is_empty() { 0 } else { self.line + 1 };
+            if line.is_empty() {
+                self.fields.clear();
+            }
             match field_of_event(line) {
                 Some((name, value)) => {
                     self.add_name(mask, name);
                     if self.may_matter(mask, value) {
                         self.add(mask, name, OF_EVENT, value);
                         // An event may have a field twice.
-                        self.add(mask, name, &[OF_EVENT, &self.line.to_ne_bytes()].concat(), value);
+                        let before = self.fields.iter().filter(|field| **field == name).count();
+                        if before > 0 {
+                            self.add(mask, name, &[OF_EVENT, &before.to_ne_bytes()].concat(), value);
+                        }
+                    }
+                    if self.fields.len() < MOST_FIELDS {
+                        self.fields.push(name.to_vec());
                     }
                 }
                 None => self.read_json(mask, line),
@@ -171,9 +182,10 @@ impl Spelling {
                 self.add(mask, &field, &[b"in ", parent].concat(), &string);
             }
             // One event may have pieces of several choices, or a field twice.
-            let place = strings.place();
-            for place in [place, hash(&(place, strings.member()))] {
-                self.add(mask, &field, &[&b"at "[..], &place.to_ne_bytes()].concat(), &string);
+            let (place, before) = (strings.place(), strings.before());
+            self.add(mask, &field, &at(place), &string);
+            if before > 0 {
+                self.add(mask, &field, &at(hash(&(place, before))), &string);
             }
         }
     }
@@ -221,7 +233,7 @@ impl Spelling {
             Next::Split | Next::Other => Beginning::at_end(mask, string, is_answer),
         };
         if self.open.len() >= MOST_OPEN {
-            self.open.retain(|_, beginning| beginning.told >= SHORTEST_PART);
+            self.open.retain(|_, beginning| beginning.is_masked || beginning.told >= SHORTEST_PART);
             // No answer has so many texts that end with the same letters of a key.
             self.is_split |= self.open.len() >= MOST_OPEN / 2;
         }
@@ -271,8 +283,8 @@ struct Level<'j> {
     /// Stands for all that is around it, once that was asked for.
     around: Option<u64>,
     is_list: bool,
-    /// How many names of an object have come.
-    members: usize,
+    /// The first names of an object, as far as they have come.
+    names: Vec<Cow<'j, [u8]>>,
     /// Of a list, how many items came before this one. Of an object, what it tells as its `index`, or else its place in a list.
     number: Option<u64>,
 }
@@ -280,6 +292,8 @@ struct Level<'j> {
 impl<'j> Strings<'j> {
     /// As deep as other programs read JSON.
     const DEEPEST: usize = 128;
+    /// So many names of an object are kept.
+    const MOST_NAMES: usize = 64;
     /// So many bytes of a name tell fields apart.
     const LONGEST_NAME: usize = 256;
 
@@ -306,9 +320,10 @@ impl<'j> Strings<'j> {
         hash(&(outer, self.told))
     }
 
-    /// How many names of its object came before that of the last string. An object may have one twice.
-    fn member(&self) -> usize {
-        self.levels.last().map_or(0, |level| level.members)
+    /// How often the name of the last string has come in its object before: an object may have one twice.
+    fn before(&self) -> usize {
+        let Some(level) = self.levels.last().filter(|level| !level.is_list) else { return 0 };
+        level.names.iter().filter(|name| ***name == *self.field).count().saturating_sub(1)
     }
 
     fn open(&mut self, is_list: bool) {
@@ -322,7 +337,7 @@ impl<'j> Strings<'j> {
             _ => None,
         };
         let field = self.field.clone();
-        self.levels.push(Level { field, around: None, is_list, members: 0, number });
+        self.levels.push(Level { field, around: None, is_list, names: Vec::new(), number });
     }
 
     fn close(&mut self) {
@@ -371,8 +386,8 @@ impl<'j> Iterator for Strings<'j> {
         if after == Some(&b':') {
             let name = unescaped(string);
             self.field = name.clone();
-            if let Some(level) = self.levels.last_mut() {
-                level.members += 1;
+            if let Some(level) = self.levels.last_mut().filter(|level| level.names.len() < Self::MOST_NAMES) {
+                level.names.push(name.clone());
             }
             return Some(Found::Name(name));
         }
@@ -385,6 +400,11 @@ impl<'j> Iterator for Strings<'j> {
         }
         Some(Found::Value(self.field.clone(), unescaped(string)))
     }
+}
+
+/// The place of a field that this number stands for.
+fn at(place: u64) -> Vec<u8> {
+    [&b"at "[..], &place.to_ne_bytes()].concat()
 }
 
 /// A number that stands for this value in this process.

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::{self, Path, PathBuf};
+#[cfg(unix)]
+use std::time::{Duration, Instant};
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
@@ -133,9 +135,12 @@ impl Input {
 
     /// Drops what was typed and not read, also what the editor has taken in already. The rest of a text that was pasted must not be
     /// sent as prompts.
+    ///
+    /// # Errors
+    /// The terminal does not stop sending, or cannot be read.
     fn drop_typed(&mut self) -> Result<(), Error> {
         let Self::Terminal { editor: old, .. } = self else { return Ok(()) };
-        drop_unread();
+        drop_unread().map_err(|source| Error::Input { path: "the terminal".into(), source })?;
         let mut new = editor().map_err(unreadable)?;
         std::mem::swap(new.history_mut(), old.history_mut());
         new.set_helper(old.helper_mut().map(std::mem::take));
@@ -161,27 +166,50 @@ fn unreadable(error: ReadlineError) -> Error {
     Error::system("the terminal cannot be read", &io::Error::other(error))
 }
 
-/// Drops what comes from the terminal until nothing has come for a moment.
+/// Drops what comes from the terminal until nothing has come for a moment. Nothing of it acts meanwhile, as Ctrl-C would.
+///
+/// # Errors
+/// It does not stop, or cannot be read.
 #[cfg(unix)]
-fn drop_unread() {
+fn drop_unread() -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::termios::{QueueSelector, tcflush};
-    const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-    /// A terminal that never stops is not waited for.
-    const MOST: usize = 40;
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    /// A paste over a slow connection has gaps.
+    const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 150_000_000 };
+    /// No paste takes longer.
+    const LONGEST: Duration = Duration::from_secs(10);
     let stdin = rustix::stdio::stdin();
-    for _ in 0..MOST {
-        _ = tcflush(stdin, QueueSelector::IFlush);
-        if !matches!(poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&MOMENT)), Ok(1..)) {
-            break;
+    let before = tcgetattr(stdin)?;
+    let mut raw = before.clone();
+    raw.make_raw();
+    tcsetattr(stdin, OptionalActions::Now, &raw)?;
+    let end = Instant::now() + LONGEST;
+    let mut dropped = [0; 4096];
+    let outcome = loop {
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&MOMENT)) {
+            Ok(0) => break Ok(()),
+            Ok(_) if Instant::now() > end => {
+                let message = "what comes is not UTF-8, and does not stop";
+                break Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
+            Ok(_) => match rustix::io::read(stdin, &mut dropped) {
+                Ok(0) => break Ok(()),
+                Ok(_) | Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
+                Err(error) => break Err(error.into()),
+            },
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => break Err(error.into()),
         }
-    }
-    _ = tcflush(stdin, QueueSelector::IFlush);
+    };
+    tcsetattr(stdin, OptionalActions::Now, &before)?;
+    outcome
 }
 
 /// The console gives UTF-16, and what does not make sense of it is rare.
 #[cfg(not(unix))]
-fn drop_unread() {}
+fn drop_unread() -> io::Result<()> {
+    Ok(())
+}
 
 fn next_of_pipe() -> Result<Line, Error> {
     let fails = |source| Error::Input { path: "standard input".into(), source };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::store::{Account, Entry, Shortfall, Spent};
+use super::store::{Account, Decision, Entry, Shortfall, Spent};
 use super::{Current, SpendingLimits, account, refused, unknown_balance};
 use crate::call::{Call, CostLimit, Observer, Target};
 use crate::chat::{Response, Usage};
@@ -52,7 +52,7 @@ impl Reservation {
     ) -> Self {
         let words = budgets.iter().map(|(budget, window)| {
             let hint = match window.ends {
-                Some(ends) => format!("it begins anew at {ends:.0}; --max-tokens makes a call cheaper"),
+                Some(ends) => format!("it begins anew at {ends:.0}; {CHEAPER}"),
                 None => "it never begins anew: raise its limit in the config".to_owned(),
             };
             (format!("budget of {}", budget.describe()), hint)
@@ -91,10 +91,8 @@ impl Reservation {
     pub(super) async fn make(&mut self) -> Result<Vec<String>, Failure> {
         let amount = self.entry.amount;
         if let Some(limit) = &self.max_cost {
-            limit.reserve(amount).map_err(|left| {
-                let message = format!("--max-cost {}: {left} left, and this call may cost up to {amount}", limit.most);
-                refused(message, CHEAPER)
-            })?;
+            let short = |left| refused(shortfall_of(&format!("--max-cost {}", limit.most), left, amount), CHEAPER);
+            limit.reserve(amount).map_err(short)?;
             self.is_in_limit = true;
         }
         let mut notices = Vec::new();
@@ -103,7 +101,13 @@ impl Reservation {
                 let message = "a budget applies, and there is no home directory to keep account in".to_owned();
                 refused(message, "LLM_DATA_DIR names one")
             })?;
-            let decision = store.reserve(&self.entry).await.map_err(|error| unknown_balance(&error))?;
+            let is_strict = self.entry.accounts.iter().any(|account| account.strict);
+            let decision = match store.reserve(&self.entry).await {
+                Err(error) if is_strict => return Err(unknown_balance(&error)),
+                // What refuses nothing stops nothing. What the call cost counts if the store can take it then.
+                Err(_) => Decision::default(),
+                Ok(decision) => decision,
+            };
             if let Some(shortfall) = &decision.refused {
                 return Err(refused(self.describe(shortfall), &*self.words[shortfall.account].1));
             }
@@ -115,8 +119,7 @@ impl Reservation {
     }
 
     fn describe(&self, shortfall: &Shortfall) -> String {
-        let (budget, amount) = (&self.words[shortfall.account].0, self.entry.amount);
-        format!("{budget}: {} left, and this call may cost up to {amount}", shortfall.left)
+        shortfall_of(&self.words[shortfall.account].0, shortfall.left, self.entry.amount)
     }
 
     /// Replaces the amount by what the request cost. Returns what the user should read.
@@ -160,6 +163,11 @@ impl Reservation {
         let gateway = self.limits.gateways.get(&self.target.gateway)?;
         self.limits.pricing.of_answer(gateway, &self.target.model, answered, usage, reported)
     }
+}
+
+/// What is said where this much is left of a limit, and a call may cost more.
+fn shortfall_of(limit: &str, left: Usd, amount: Usd) -> String {
+    format!("{limit}: {left} left, and this call may cost up to {amount}")
 }
 
 impl Drop for Reservation {
