@@ -225,10 +225,22 @@ pub struct Failure {
     pub advice: Option<Box<str>>,
     /// Whether the request was sent and its cost was not reported, so that it may be billed although it failed.
     pub maybe_billed: bool,
-    /// Whether the gateway refused a request that was sent without a key, and without a header that looks as if it held one.
-    pub without_key: bool,
+    /// Which key it is, where the kind is [`FailureKind::Auth`].
+    pub refused_key: RefusedKey,
     /// What the answer took, where the gateway told that with the failure. Nothing more is billed for it.
     pub usage: Option<Box<Usage>>,
+}
+
+/// The key that was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RefusedKey {
+    /// The one that was sent.
+    #[default]
+    Sent,
+    /// None was sent, nor a header that looks as if it held one.
+    Missing,
+    /// The gateway's own key for its upstream.
+    OfUpstream,
 }
 
 /// The longest wait that is told. Whatever is longer is as good as never.
@@ -352,7 +364,7 @@ impl Failure {
             should_retry: None,
             advice: None,
             maybe_billed: false,
-            without_key: false,
+            refused_key: RefusedKey::Sent,
             usage: None,
         }
     }

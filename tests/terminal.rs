@@ -137,6 +137,26 @@ fn no_name_or_message_of_a_gateway_begins_a_line() {
     }
 }
 
+// T11
+#[test]
+fn what_is_rendered_for_a_pager_does_nothing_either() {
+    let evil = "\u{1b}[31m\u{202e}\u{9b}31m\u{1b}]0;x\u{7}";
+    let answer = serde_json::json!({"id": evil, "model": format!("m{evil}"), "choices": [{"index": 0, "finish_reason": "stop",
+        "message": {"role": "assistant", "content": format!("**Hi.** {evil}"), "reasoning_content": format!("why {evil}")}}]});
+    let gateway = Gateway::always(Reply::json(200, &answer));
+    let home = Home::with(&gateway);
+    let rendered = ["--render", "markdown", "--color", "always"];
+    home.llm(["ask", "--log", "full", "hi"]).output().exits(0);
+    for command in [&["log", "show"][..], &["log", "show", "--conversation"]] {
+        let outcome = home.llm(command).args(rendered).output();
+        let shown = outcome.exits(0).stdout();
+        for escape in ["\u{1b}[31m", "\u{202e}", "\u{9b}", "\u{7}"] {
+            assert!(!shown.contains(escape), "{command:?} {escape:?}: {shown:?}");
+        }
+        assert!(shown.contains("\u{1b}["), "it has colours of its own: {shown:?}");
+    }
+}
+
 // T15
 #[test]
 fn what_is_told_of_requests_and_responses_does_nothing_either() {

@@ -51,7 +51,7 @@ pub use whole::Whole;
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::{Request, Response, StreamEvent};
+use crate::chat::{Request, Response, StreamEvent, Usage};
 use crate::error::Failure;
 
 /// The wire formats.
@@ -189,9 +189,9 @@ pub enum DecodeError {
     /// It does not follow the format. In a stream, the next frame may be good again.
     #[error("{0}")]
     Malformed(String),
-    /// A whole answer follows the format, and nothing is in it.
+    /// A whole answer follows the format, and nothing is in it but what it took.
     #[error("there is no answer in the body")]
-    Empty,
+    Empty(Box<Usage>),
     /// It reports an error of the gateway inside of an answer.
     #[error("{0}")]
     Failed(#[from] Failure),

@@ -156,6 +156,10 @@ struct Fields<'a> {
 struct CostDetails<'a> {
     #[serde(borrow)]
     upstream_inference_cost: Option<&'a RawValue>,
+    #[serde(borrow)]
+    upstream_inference_prompt_cost: Option<&'a RawValue>,
+    #[serde(borrow)]
+    upstream_inference_completions_cost: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -240,9 +244,16 @@ impl Fields<'_> {
         let Some(said) = said else {
             return usd(self.pydantic_ai_gateway.as_ref()?.cost_estimate);
         };
+        if self.is_byok != Some(true) {
+            return Some(said);
+        }
         // With an upstream key of the user's own, OpenRouter's cost is its fee alone.
-        let upstream = self.cost_details.as_ref().filter(|_| self.is_byok == Some(true));
-        Some(said + upstream.and_then(|details| usd(details.upstream_inference_cost)).unwrap_or_default())
+        let details = self.cost_details.as_ref()?;
+        let parts =
+            || Some(usd(details.upstream_inference_prompt_cost)? + usd(details.upstream_inference_completions_cost)?);
+        let upstream =
+            usd(details.upstream_inference_cost).filter(|cost| *cost > Usd::ZERO || said == Usd::ZERO).or_else(parts);
+        Some(said + upstream?)
     }
 
     fn surcharge(&self) -> Option<Surcharge> {
@@ -313,6 +324,13 @@ mod tests {
             (r#"{"cost":{"input_tokens_cost":0.1,"total_cost":0.3}}"#, Some("0.3")),
             (r#"{"cost":0.01,"is_byok":true,"cost_details":{"upstream_inference_cost":0.2}}"#, Some("0.21")),
             (r#"{"cost":0.01,"is_byok":false,"cost_details":{"upstream_inference_cost":0.2}}"#, Some("0.01")),
+            (r#"{"cost":0.01,"is_byok":true}"#, None),
+            (r#"{"cost":0.01,"is_byok":true,"cost_details":{"upstream_inference_cost":null}}"#, None),
+            (r#"{"cost":0.01,"is_byok":true,"cost_details":{"upstream_inference_cost":0}}"#, None),
+            (
+                r#"{"cost":0.01,"is_byok":true,"cost_details":{"upstream_inference_cost":null,"upstream_inference_prompt_cost":0.1,"upstream_inference_completions_cost":0.2}}"#,
+                Some("0.31"),
+            ),
             (r#"{"pydantic_ai_gateway":{"cost_estimate":0.5}}"#, Some("0.5")),
             ("{}", None),
         ] {

@@ -61,9 +61,9 @@ pub(super) fn decode(decoder: &mut dyn Decoder, body: &[u8], ends: Ends) -> Resu
     if response.finish.is_none() {
         if is_empty {
             // What has no form here is for clients that know it.
-            let nothing = || match response.calls() {
-                Calls::Nothing => DecodeError::Empty,
-                _ => DecodeError::Malformed(DecodeError::Empty.to_string()),
+            let nothing = || match (response.calls(), DecodeError::Empty(Box::new(response.usage))) {
+                (Calls::Nothing, empty) => empty,
+                (_, empty) => DecodeError::Malformed(empty.to_string()),
             };
             return Err(error_body::refusal(body).map_or_else(nothing, Into::into));
         }

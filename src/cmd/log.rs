@@ -108,14 +108,17 @@ fn show(context: &Context, id: Option<&str>, conversation: bool, output: TextOrJ
     }
     let scores = rows.iter().map(|row| calls.scores(&row.id)).collect::<Result<Vec<_>, _>>()?;
     let out = &context.terminal.stdout;
-    print(match (output, rows.as_slice()) {
+    let page = match (output, rows.as_slice()) {
         (TextOrJson::Json, [row]) if !conversation => log::one_json(row, &scores[0], out),
         (TextOrJson::Json, rows) => log::json(rows, &scores, out),
         (TextOrJson::Text, rows) if conversation => log::conversation(rows, out),
         (TextOrJson::Text, rows) => {
             Text::join(rows.iter().zip(&scores).map(|(row, scores)| log::one(row, scores, out)), "\n")
         }
-    })?;
+    };
+    // What is rendered into a pipe is for a pager.
+    let is_for_pager = output == TextOrJson::Text && out.renders() && !out.tty;
+    print(if is_for_pager { page.escaped() } else { page })?;
     Ok(0)
 }
 

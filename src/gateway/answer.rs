@@ -101,10 +101,14 @@ impl Reading<'_> {
             Err(why) => {
                 let failure = Failure::new(FailureKind::Protocol, "the gateway's answer cannot be read");
                 let cause = format!("{why}: {}", self.excerpt(&beginning(&body)));
-                let failure = failure.with_cause(cause).maybe_billed();
+                let failure = match &why {
+                    DecodeError::Empty(usage) if !usage.is_unknown() => failure.with_usage(**usage),
+                    _ => failure.maybe_billed(),
+                };
+                let failure = failure.with_cause(cause);
                 // The client may understand what we do not, but not where it waits for a stream. Where nothing has come, another model can
                 // still be asked.
-                let is_empty = matches!(why, DecodeError::Empty) && self.wants_one;
+                let is_empty = matches!(why, DecodeError::Empty(_)) && self.wants_one;
                 if !self.is_stream() && !is_empty {
                     self.pass(body, &response, Told::Answer, events).await?;
                 }

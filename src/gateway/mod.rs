@@ -34,7 +34,7 @@ use crate::call::Service;
 use crate::call::{Call, Event, Events};
 use crate::chat::StreamEvent;
 use crate::config::{self, Auth};
-use crate::error::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind, RefusedKey};
 use crate::failpoint;
 use answer::Reading;
 use connect::Connects;
@@ -178,7 +178,9 @@ impl Client {
         }
         if failure.kind == FailureKind::Auth && self.if_refused.is_none() {
             let is_in_headers = has_secret_headers(&self.gateway);
-            failure.without_key = !is_in_headers;
+            if !is_in_headers {
+                failure.refused_key = RefusedKey::Missing;
+            }
             let advice = match self.gateway.auth {
                 _ if is_in_headers => {
                     format!("the gateway refused what the headers of {name} in the config hold; no other key was sent")

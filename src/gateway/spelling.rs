@@ -282,6 +282,8 @@ struct Level<'j> {
     field: Cow<'j, [u8]>,
     /// Stands for all that is around it, once that was asked for.
     around: Option<u64>,
+    /// Whether its `index` is known, or was looked for in all of it.
+    is_numbered: bool,
     is_list: bool,
     /// The first names of an object, as far as they have come.
     names: Vec<Cow<'j, [u8]>>,
@@ -292,6 +294,8 @@ struct Level<'j> {
 impl<'j> Strings<'j> {
     /// As deep as other programs read JSON.
     const DEEPEST: usize = 128;
+    /// So many bytes behind a string may tell the `index` of what it is in.
+    const FARTHEST: usize = 64 << 10;
     /// So many names of an object are kept.
     const MOST_NAMES: usize = 64;
     /// So many bytes of a name tell fields apart.
@@ -308,6 +312,7 @@ impl<'j> Strings<'j> {
 
     /// Stands for the place of the last string: the fields, objects and lists around it, and the kind of the event.
     fn place(&mut self) -> u64 {
+        self.look_for_numbers();
         let mut outer: Option<(u64, bool, Option<u64>)> = None;
         for level in &mut self.levels {
             let around = *level.around.get_or_insert_with(|| match outer {
@@ -326,6 +331,39 @@ impl<'j> Strings<'j> {
         level.names.iter().filter(|name| ***name == *self.field).count().saturating_sub(1)
     }
 
+    /// Finds what the objects that are open tell as their `index` behind the last string.
+    fn look_for_numbers(&mut self) {
+        let Some(outermost) = self.levels.iter().position(|level| !level.is_numbered) else { return };
+        let json = self.json.get(self.at..).unwrap_or_default();
+        let (json, mut at) = (&json[..json.len().min(Self::FARTHEST)], 0);
+        // How many of the objects that were open have ended, where others began and ended between.
+        let mut open = self.levels.len();
+        let mut depth = 0_usize;
+        while open > outermost {
+            let rest = json.get(at..).unwrap_or_default();
+            let Some(start) = memchr(b'"', rest) else { break };
+            for byte in &rest[..start] {
+                match byte {
+                    b'{' | b'[' => depth += 1,
+                    b'}' | b']' if depth > 0 => depth -= 1,
+                    b'}' | b']' => open = open.saturating_sub(1),
+                    _ => {}
+                }
+            }
+            let end = end_of_string(rest, start + 1);
+            at += end + 1;
+            let is_index = rest[start + 1..end] == *b"index";
+            if is_index && depth == 0 && open > outermost {
+                let level = &mut self.levels[open - 1];
+                let number = number_after(rest.get(end + 1..).unwrap_or_default());
+                if let Some(number) = number.filter(|_| !level.is_numbered) {
+                    (level.number, level.is_numbered) = (Some(number), true);
+                }
+            }
+        }
+        self.levels.iter_mut().for_each(|level| level.is_numbered = true);
+    }
+
     fn open(&mut self, is_list: bool) {
         if self.levels.len() == Self::DEEPEST {
             self.deeper += 1;
@@ -337,7 +375,7 @@ impl<'j> Strings<'j> {
             _ => None,
         };
         let field = self.field.clone();
-        self.levels.push(Level { field, around: None, is_list, names: Vec::new(), number });
+        self.levels.push(Level { field, around: None, is_numbered: is_list, is_list, names: Vec::new(), number });
     }
 
     fn close(&mut self) {
@@ -361,10 +399,9 @@ impl<'j> Strings<'j> {
                     }
                 }
                 b':' if *self.field == *b"index" => {
-                    let digits = between[at + 1..].trim_ascii_start().split(|byte| !byte.is_ascii_digit()).next();
-                    let told = digits.and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
+                    let told = number_after(&between[at..]);
                     if let (Some(level), Some(told)) = (self.levels.last_mut(), told) {
-                        level.number = Some(told);
+                        (level.number, level.is_numbered) = (Some(told), true);
                     }
                 }
                 _ => {}
@@ -400,6 +437,13 @@ impl<'j> Iterator for Strings<'j> {
         }
         Some(Found::Value(self.field.clone(), unescaped(string)))
     }
+}
+
+/// The number behind the name of a field, with the colon.
+fn number_after(text: &[u8]) -> Option<u64> {
+    let text = text.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    str::from_utf8(&text[..digits]).ok()?.parse().ok()
 }
 
 /// The place of a field that this number stands for.
@@ -599,6 +643,25 @@ mod tests {
         .map(pieces);
         let by_turns = first.iter().zip(&second).enumerate().map(|(i, (a, b))| if i % 2 == 0 { a } else { b }.as_str());
         assert!(spelling(by_turns).is_split());
+        // Its number comes after the text, and its place changes; or each has an event of its own.
+        let [first, second] = [
+            r#"{"choices":[{"delta":{"content":"@"},"index":1},{"delta":{"content":"zz"},"index":0}]}"#,
+            r#"{"choices":[{"delta":{"content":"zz"},"index":0},{"delta":{"content":"@"},"index":1}]}"#,
+        ]
+        .map(pieces);
+        let by_turns = first.iter().zip(&second).enumerate().map(|(i, (a, b))| if i % 2 == 0 { a } else { b }.as_str());
+        assert!(spelling(by_turns).is_split());
+        let event = |n: u8, token: &str| {
+            format!(
+                r#"{{"choices":[{{"logprobs":{{"content":[{{"token":"{token}","top":[{{"token":"zz"}}]}}]}},"index":{n}}}]}}"#
+            )
+        };
+        let own: Vec<String> = KEY
+            .as_bytes()
+            .chunks(6)
+            .flat_map(|piece| [event(0, "hm"), event(1, str::from_utf8(piece).expect("ASCII"))])
+            .collect();
+        assert!(spelling(own.iter().map(String::as_str)).is_split());
         for other in [
             r#"{"type":"response.reasoning_text.delta","output_index":0,"delta":"zz"}"#,
             r#"{"type":"response.output_text.delta","item_id":"b","output_index":0,"delta":"zz"}"#,

@@ -11,7 +11,7 @@ use super::hedge;
 use crate::call::{Call, Choice, Event, Events, Service, Target};
 use crate::chat::Request;
 use crate::deadline;
-use crate::error::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind, RefusedKey};
 
 /// Returns the context window of a model in tokens, if it is known. It is called only when a prompt was too long for a model.
 pub type Windows = Box<dyn Fn(&Target) -> Option<u64> + Send + Sync>;
@@ -157,6 +157,9 @@ impl Drop for Left<'_> {
 /// Why no other model is asked where a part of an answer has come.
 const HAS_BEGUN: &str = "an answer that has begun is not replaced";
 
+/// The same where a key is wrong or missing.
+const WRONG_KEY: &str = "the key of the model before it has to be corrected first";
+
 /// The reason why no other model is asked after this failure; `None` where another model may answer. An answer that has begun
 /// is never replaced. A mistake that the user can correct is reported, and not hidden by another model's answer.
 pub(super) fn reason_to_stop(failure: &Failure, has_output: bool) -> Option<&'static str> {
@@ -165,8 +168,14 @@ pub(super) fn reason_to_stop(failure: &Failure, has_output: bool) -> Option<&'st
     }
     match failure.kind {
         FailureKind::Truncated => Some(HAS_BEGUN),
-        FailureKind::Auth if failure.without_key => Some("the gateway of the model before it wants a key first"),
-        FailureKind::NoKey | FailureKind::Auth => Some("the key of the model before it has to be corrected first"),
+        FailureKind::NoKey => Some(WRONG_KEY),
+        FailureKind::Auth => Some(match failure.refused_key {
+            RefusedKey::Sent => WRONG_KEY,
+            RefusedKey::Missing => "the gateway of the model before it wants a key first",
+            RefusedKey::OfUpstream => {
+                "whoever runs the gateway of the model before it has to correct that gateway's own key"
+            }
+        }),
         FailureKind::Refused => Some("a limit of yours refused the call"),
         FailureKind::Interrupted | FailureKind::Skipped => Some("the call was stopped"),
         FailureKind::Credits

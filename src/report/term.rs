@@ -109,7 +109,7 @@ impl Output {
     }
 
     /// Whether answers in Markdown are rendered.
-    pub(super) fn renders(&self) -> bool {
+    pub fn renders(&self) -> bool {
         match self.render {
             Render::Auto => self.tty,
             Render::Markdown => true,

@@ -204,6 +204,13 @@ impl Text {
         self.parts.clear();
     }
 
+    /// The same without any character that a terminal obeys, for what is shown on one later.
+    pub fn escaped(&self) -> Self {
+        let mut escaped = Self::new();
+        self.pieces().for_each(|piece| escaped.push(piece.kind, &Piece { ..piece }.shown(true)));
+        escaped
+    }
+
     /// What is written: everything as it is, or, for a terminal, without any character that it would obey.
     pub(super) fn shown(&self, for_terminal: bool) -> Cow<'_, str> {
         let is_painted = |part: &Part| matches!(part.kind, Kind::Painted(_));

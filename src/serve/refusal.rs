@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use crate::adapter::Api;
-use crate::error::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind, RefusedKey};
 use crate::http;
 use crate::policy::budget::is_store_lost;
 
@@ -63,8 +63,12 @@ pub(super) fn told(api: Api, failure: &Failure) -> Failure {
             told.message = match failure.kind {
                 FailureKind::Credits => "the account of this server at the gateway cannot pay".to_owned(),
                 FailureKind::NoKey => "this server has no key for the gateway".to_owned(),
-                _ if failure.without_key => "the gateway refused this server, which sent it no key".to_owned(),
-                _ => "the gateway refused the key of this server".to_owned(),
+                _ => match failure.refused_key {
+                    RefusedKey::Sent => "the gateway refused the key of this server",
+                    RefusedKey::Missing => "the gateway refused this server, which sent it no key",
+                    RefusedKey::OfUpstream => "the gateway's own key for this model was refused by its upstream",
+                }
+                .to_owned(),
             };
             502
         }

@@ -19,7 +19,7 @@ use super::told_cost::ToldCost;
 use super::traceparent::Trace;
 use super::{Server, refusal};
 use crate::call::Call;
-use crate::error::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind, RefusedKey};
 use crate::http::json_body;
 use crate::policy::budget::is_store_lost;
 use crate::record::Record;
@@ -73,7 +73,7 @@ pub(super) async fn respond(server: &Arc<Server>, mut asking: Asking, headers: &
 
 /// Whether another key may help. Without one there is none to read again.
 fn is_refused_key(failure: &Failure) -> bool {
-    failure.kind == FailureKind::Auth && failure.status == Some(401) && !failure.without_key
+    failure.kind == FailureKind::Auth && failure.status == Some(401) && failure.refused_key == RefusedKey::Sent
 }
 
 /// A call that runs for a client.

@@ -496,6 +496,19 @@ fn another_model_answers_where_the_first_fails_before_its_answer() {
 }
 
 #[test]
+fn a_key_that_a_gateways_upstream_refuses_is_not_that_of_this_server() {
+    let message = "litellm.AuthenticationError: AuthenticationError: OpenAIException - Incorrect API key provided";
+    let gateway = Gateway::always(Reply::error(401, message));
+    let home = home(&gateway, "openai-chat");
+    let server = Server::start(&home, &[]);
+    let body = r#"{"model":"up::m","messages":[{"role":"user","content":"hi"}]}"#;
+    let answer = server.send(&server.key, "/v1/chat/completions", &[], body);
+    assert!(answer.status == 502 && answer.text().contains("refused by its upstream"), "{}", answer.text());
+    let ask = home.llm(["ask", "-m", "up::m", "--fallback", "up::n", "hi"]).output();
+    ask.exits(4).says("n is not tried: whoever runs the gateway").says("your key is fine");
+}
+
+#[test]
 fn the_next_model_is_asked_where_a_whole_answer_is_empty() {
     for (api, path, empty) in [
         (

@@ -168,11 +168,15 @@ pub(super) fn should_retry(kind: FailureKind, said: &Said) -> Option<bool> {
     (kind == FailureKind::Credits).then_some(passes)
 }
 
+/// Whether LiteLLM passes on the refusal of its own key by its upstream: `AuthenticationError: OpenAIException - …`.
+pub(super) fn is_of_upstream(kind: FailureKind, said: &Said) -> bool {
+    let message = said.message.as_deref().unwrap_or_default();
+    kind == FailureKind::Auth && message.contains("AuthenticationError") && message.contains("Exception")
+}
+
 /// Advice, where that of the kind would mislead.
 pub(super) fn advice(kind: FailureKind, status: Option<u16>, said: &Said) -> Option<String> {
-    let message = said.message.as_deref().unwrap_or_default();
-    // LiteLLM passes on the refusal of its own key by its upstream: `AuthenticationError: OpenAIException - …`.
-    if kind == FailureKind::Auth && message.contains("AuthenticationError") && message.contains("Exception") {
+    if is_of_upstream(kind, said) {
         return Some(
             "your key is fine: the gateway's own key for its upstream was refused, so tell whoever runs the gateway"
                 .into(),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use self::shape::Said;
 use super::object::Object;
 use super::sse;
-use crate::error::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind, RefusedKey};
 use crate::words::shortened;
 
 /// The longest message, in characters.
@@ -41,6 +41,7 @@ pub fn decode(status: u16, body: &[u8]) -> Failure {
         should_retry: classify::should_retry(kind, &said),
         advice: classify::advice(kind, status, &said).map(Into::into),
         cause: said.cause.as_deref().map(shorten),
+        refused_key: if classify::is_of_upstream(kind, &said) { RefusedKey::OfUpstream } else { RefusedKey::Sent },
         // The gateway, or a proxy before it, has stopped waiting, and the model may go on.
         maybe_billed: kind == FailureKind::Timeout || matches!(status, Some(408 | 504 | 524)),
         ..Failure::new(kind, message)
