@@ -270,6 +270,8 @@ struct Strings<'j> {
     field: Cow<'j, [u8]>,
     /// The objects and lists that are open, from the outside in.
     levels: Vec<Level<'j>>,
+    /// The names of the fields of these objects, as far as they have come.
+    names: Vec<Cow<'j, [u8]>>,
     /// How many more are open, which are deeper than any client reads.
     deeper: usize,
     /// Stands for the `type` and the `item_id` of an event, by which clients tell apart what it belongs to.
@@ -285,8 +287,8 @@ struct Level<'j> {
     /// Whether its `index` is known, or was looked for in all of it.
     is_numbered: bool,
     is_list: bool,
-    /// The first names of an object, as far as they have come.
-    names: Vec<Cow<'j, [u8]>>,
+    /// How many of the names that are kept came before it.
+    names: usize,
     /// Of a list, how many items came before this one. Of an object, what it tells as its `index`, or else its place in a list.
     number: Option<u64>,
 }
@@ -302,7 +304,7 @@ impl<'j> Strings<'j> {
     const LONGEST_NAME: usize = 256;
 
     fn new(json: &'j [u8]) -> Self {
-        Self { json, at: 0, field: Cow::Borrowed(b""), levels: Vec::new(), deeper: 0, told: [0; 2] }
+        Self { json, at: 0, field: Cow::Borrowed(b""), levels: Vec::new(), names: Vec::new(), deeper: 0, told: [0; 2] }
     }
 
     /// The name of the field that holds the object of the last string.
@@ -328,7 +330,7 @@ impl<'j> Strings<'j> {
     /// How often the name of the last string has come in its object before: an object may have one twice.
     fn before(&self) -> usize {
         let Some(level) = self.levels.last().filter(|level| !level.is_list) else { return 0 };
-        level.names.iter().filter(|name| ***name == *self.field).count().saturating_sub(1)
+        self.names[level.names..].iter().filter(|name| ***name == *self.field).count().saturating_sub(1)
     }
 
     /// Finds what the objects that are open tell as their `index` behind the last string.
@@ -375,14 +377,16 @@ impl<'j> Strings<'j> {
             _ => None,
         };
         let field = self.field.clone();
-        self.levels.push(Level { field, around: None, is_numbered: is_list, is_list, names: Vec::new(), number });
+        self.levels.push(Level { field, around: None, is_numbered: is_list, is_list, names: self.names.len(), number });
     }
 
     fn close(&mut self) {
         if self.deeper > 0 {
             self.deeper -= 1;
         } else {
-            self.field = self.levels.pop().map(|level| level.field).unwrap_or_default();
+            let level = self.levels.pop();
+            self.names.truncate(level.as_ref().map_or(0, |level| level.names));
+            self.field = level.map(|level| level.field).unwrap_or_default();
         }
     }
 
@@ -423,8 +427,8 @@ impl<'j> Iterator for Strings<'j> {
         if after == Some(&b':') {
             let name = unescaped(string);
             self.field = name.clone();
-            if let Some(level) = self.levels.last_mut().filter(|level| level.names.len() < Self::MOST_NAMES) {
-                level.names.push(name.clone());
+            if self.levels.last().is_some_and(|level| self.names.len() - level.names < Self::MOST_NAMES) {
+                self.names.push(name.clone());
             }
             return Some(Found::Name(name));
         }
