@@ -629,6 +629,30 @@ fn lines_of_other_ledgers_count_beside_the_account() {
     }
 }
 
+#[test]
+fn a_job_whose_ledger_was_purged_counts_by_its_lines() {
+    let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").done());
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(4));
+    let run = |further: &[&str]| batch(&home, &["--max-tokens", "10", "--concurrency", "1"]).args(further).output();
+    run(&["--max-cost", "1", "--limit", "2"]).exits(0);
+    home.llm(["log", "purge", "--all"]).output().exits(0);
+    run(&["--resume", "--max-cost", "0.35"]).exits(5).says("$0.05 left, and this call may cost up to $0.10");
+    assert_eq!(gateway.requests().len(), 3);
+}
+
+#[test]
+fn what_is_asked_again_counts_also_where_it_was_not_recorded() {
+    let gateway = Gateway::by(|_| Reply::error(504, "too late"));
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(2));
+    let one = ["--max-tokens", "10", "--concurrency", "1", "--retries", "0", "--log", "off"];
+    let run = |further: &[&str]| batch(&home, &one).args(further).output();
+    run(&[]);
+    run(&["--retry-failed", "--max-cost", "0.25"]).exits(5).says("$0.05 left");
+    assert_eq!(gateway.requests().len(), 2);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_job_has_its_account_before_anything_is_spent() {

@@ -124,6 +124,8 @@ pub struct Line<'a> {
     #[serde(borrow)]
     pub job: Cow<'a, str>,
     pub plan: RowHash,
+    #[serde(borrow, default)]
+    pub run: Cow<'a, str>,
     #[serde(borrow)]
     pub model: Cow<'a, str>,
     pub status: Status,

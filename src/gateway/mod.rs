@@ -176,7 +176,8 @@ impl Client {
             };
             failure.advice = advice.map(Into::into);
         }
-        if failure.kind == FailureKind::Auth && self.if_refused.is_none() {
+        let is_ours = failure.refused_key != RefusedKey::OfUpstream;
+        if failure.kind == FailureKind::Auth && is_ours && self.if_refused.is_none() {
             let is_in_headers = has_secret_headers(&self.gateway);
             if !is_in_headers {
                 failure.refused_key = RefusedKey::Missing;

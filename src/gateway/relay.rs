@@ -41,7 +41,7 @@ impl<'a> Relay<'a> {
             undecided: BytesMut::new(),
             boundary: None,
             masked: MaskedLines::default(),
-            spelling: Spelling::default(),
+            spelling: Spelling::of_stream(),
             held: Vec::new(),
             is_open: false,
         }

@@ -17,6 +17,8 @@ pub(super) struct Spelling {
     /// The ends of the last strings, by their fields.
     open: HashMap<Field, Beginning>,
     names: Vec<OpenName>,
+    /// Whether these are the lines of a stream, in whose texts a secret is masked only as it is spelled.
+    is_stream: bool,
     /// The names of the fields that the event has had.
     fields: Vec<Vec<u8>>,
     is_split: bool,
@@ -102,6 +104,11 @@ impl Beginning {
 const MOST_HELD: usize = 64 << 10;
 
 impl Spelling {
+    /// That of a stream.
+    pub(super) fn of_stream() -> Self {
+        Self { is_stream: true, ..Self::default() }
+    }
+
     /// Whether a secret came in several pieces.
     pub(super) fn is_split(&self) -> bool {
         self.is_split
@@ -168,13 +175,20 @@ impl Spelling {
                 }
                 Found::Value(field, string) => (field, string),
             };
+            // The bytes of a text are masked as they are, so that a key with escapes in it stays.
+            if self.is_stream && holds_text(&field) && matches!(string, Cow::Owned(_)) {
+                self.is_split |= mask.find_exact(&string).next().is_some();
+            }
             if !self.may_matter(mask, &string) {
                 continue;
             }
-            let place = place_of_line.get_or_insert_with(|| place(line));
+            let place = *place_of_line.get_or_insert_with(|| {
+                let place = place(line);
+                (!place.is_empty()).then(|| hash(&place))
+            });
             self.add(mask, &field, &[], &string);
-            if !place.is_empty() {
-                self.add(mask, &field, place, &string);
+            if let Some(place) = place {
+                self.add(mask, &field, &at(place), &string);
             }
             // Tool calls have ids, and so have answers.
             let parent = strings.parent();
@@ -272,6 +286,8 @@ struct Strings<'j> {
     levels: Vec<Level<'j>>,
     /// The names of the fields of these objects, as far as they have come.
     names: Vec<Cow<'j, [u8]>>,
+    /// So many more bytes are read ahead.
+    ahead: usize,
     /// How many more are open, which are deeper than any client reads.
     deeper: usize,
     /// Stands for the `type` and the `item_id` of an event, by which clients tell apart what it belongs to.
@@ -296,15 +312,24 @@ struct Level<'j> {
 impl<'j> Strings<'j> {
     /// As deep as other programs read JSON.
     const DEEPEST: usize = 128;
-    /// So many bytes behind a string may tell the `index` of what it is in.
-    const FARTHEST: usize = 64 << 10;
+    /// So many bytes of a line are read ahead for the `index` of what a string is in.
+    const FARTHEST: usize = 1 << 20;
     /// So many names of an object are kept.
     const MOST_NAMES: usize = 64;
     /// So many bytes of a name tell fields apart.
     const LONGEST_NAME: usize = 256;
 
     fn new(json: &'j [u8]) -> Self {
-        Self { json, at: 0, field: Cow::Borrowed(b""), levels: Vec::new(), names: Vec::new(), deeper: 0, told: [0; 2] }
+        Self {
+            json,
+            at: 0,
+            field: Cow::Borrowed(b""),
+            levels: Vec::new(),
+            names: Vec::new(),
+            ahead: Self::FARTHEST,
+            deeper: 0,
+            told: [0; 2],
+        }
     }
 
     /// The name of the field that holds the object of the last string.
@@ -337,7 +362,7 @@ impl<'j> Strings<'j> {
     fn look_for_numbers(&mut self) {
         let Some(outermost) = self.levels.iter().position(|level| !level.is_numbered) else { return };
         let json = self.json.get(self.at..).unwrap_or_default();
-        let (json, mut at) = (&json[..json.len().min(Self::FARTHEST)], 0);
+        let (json, mut at) = (&json[..json.len().min(self.ahead)], 0);
         // How many of the objects that were open have ended, where others began and ended between.
         let mut open = self.levels.len();
         let mut depth = 0_usize;
@@ -363,6 +388,7 @@ impl<'j> Strings<'j> {
                 }
             }
         }
+        self.ahead = self.ahead.saturating_sub(at);
         self.levels.iter_mut().for_each(|level| level.is_numbered = true);
     }
 
@@ -426,9 +452,13 @@ impl<'j> Iterator for Strings<'j> {
         let after = self.json.get(self.at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
         if after == Some(&b':') {
             let name = unescaped(string);
-            self.field = name.clone();
+            self.field = match &name {
+                Cow::Borrowed(_) => name.clone(),
+                // A long one would be copied with each object and list in it.
+                Cow::Owned(own) => Cow::Owned(own[..own.len().min(Self::LONGEST_NAME)].to_vec()),
+            };
             if self.levels.last().is_some_and(|level| self.names.len() - level.names < Self::MOST_NAMES) {
-                self.names.push(name.clone());
+                self.names.push(self.field.clone());
             }
             return Some(Found::Name(name));
         }
@@ -673,6 +703,28 @@ mod tests {
             let events = pieces(r#"{"type":"response.output_text.delta","item_id":"a","output_index":0,"delta":"@"}"#);
             assert!(spelling(events.iter().flat_map(|event| [event.as_str(), other])).is_split(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_key_with_escapes_in_a_text_of_a_stream_is_found() {
+        let mask = Mask::new(&crate::secret::testing::gateway("g"), Some(&KEY.into()));
+        let event =
+            format!(r#"data: {{"choices":[{{"delta":{{"content":"it is {}"}}}}]}}"#, KEY.replace('-', "\\u002d"));
+        for (mut spelling, is_split) in [(Spelling::of_stream(), true), (Spelling::default(), false)] {
+            spelling.read(&mask, event.as_bytes());
+            assert_eq!(spelling.is_split(), is_split, "{event}");
+        }
+        let mut plain = Spelling::of_stream();
+        plain.read(&mask, event.replace("\\u002d", "-").as_bytes());
+        assert!(!plain.is_split(), "it is masked where it is spelled as it is");
+    }
+
+    #[test]
+    fn long_names_and_many_numbers_are_read_in_no_time() {
+        let name = format!(r#"{{"{}\u0041":{}"s"{}}}"#, "n".repeat(1 << 20), "[".repeat(100), "]".repeat(100));
+        spelling([name.as_str()]);
+        let many: Vec<String> = (0..20_000).map(|i| format!(r#"{{"index":{i},"t":"s"}}"#)).collect();
+        spelling([format!("[{}]", many.join(",")).as_str()]);
     }
 
     #[test]

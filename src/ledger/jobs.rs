@@ -11,7 +11,7 @@ use super::{Row, read};
 mod paid;
 mod parts;
 
-pub use paid::{UnknownTries, cost, recorded_rows, unknown_tries};
+pub use paid::{UnknownTries, cost, runs, unknown_tries};
 pub use parts::{Part, PartState, is_remote_known, parts, remove_part, save_part};
 
 /// A batch as it is kept.

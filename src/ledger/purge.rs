@@ -20,7 +20,13 @@ pub(super) fn purge(store: &mut Store, before_ms: Option<i64>) -> Result<usize, 
 fn delete(connection: &Connection, before: i64) -> Result<usize> {
     connection.execute("DELETE FROM words WHERE rowid IN (SELECT id FROM calls WHERE at_ms < ?1)", [before])?;
     // The command of a batch has its template. One that the gateway still has is kept, or its answers would be lost.
-    connection.execute("DELETE FROM jobs WHERE seen_ms < ?1 AND state NOT IN ('running', 'submitted')", [before])?;
+    const ENDED: &str = "FROM jobs WHERE seen_ms < ?1 AND state NOT IN ('running', 'submitted')";
+    // The account of a job goes with it: its lines count by themselves then.
+    for table in ["budget_windows", "budget_reservations"] {
+        let sql = format!("DELETE FROM {table} WHERE budget IN (SELECT 'total name=\"batch ' || uuid || '\"' {ENDED})");
+        connection.execute(&sql, [before])?;
+    }
+    connection.execute(&format!("DELETE {ENDED}"), [before])?;
     // Their details and attempts go with them.
     let count = connection.execute("DELETE FROM calls WHERE at_ms < ?1", [before])?;
     connection.execute_batch(

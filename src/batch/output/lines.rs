@@ -28,6 +28,8 @@ const AHEAD: usize = 2;
 pub struct Noted {
     pub row: u64,
     pub hash: RowHash,
+    /// The id of the run, which lines share; empty where it is not told.
+    pub run: Arc<str>,
     /// The name of the model, which lines share.
     pub model: Arc<str>,
     pub ended: Ended,
@@ -79,7 +81,7 @@ impl OutputFile {
             block.foreign.map_or(Ok(()), |(place, why)| Err(self.foreign(before + place, why)))
         };
         if threads == 0 {
-            let mut models = Models::default();
+            let mut models = Shared::default();
             while let Some(block) = blocks.next().map_err(io)? {
                 note(parsed(&block, &mut models))?;
             }
@@ -182,30 +184,33 @@ impl Blocks<'_> {
     }
 }
 
-/// The names of models, so that lines of the same model share one.
+/// The names of models and the ids of runs, so that lines of the same one share it.
 #[derive(Default)]
-struct Models(Vec<Arc<str>>);
+struct Shared {
+    models: Vec<Arc<str>>,
+    runs: Vec<Arc<str>>,
+}
 
-impl Models {
-    fn shared(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.0.iter().find(|known| ***known == *name) {
-            return Arc::clone(known);
-        }
-        let name: Arc<str> = name.into();
-        self.0.push(Arc::clone(&name));
-        name
+/// The text in the list that is this one, which is added if it is missing.
+fn shared(known: &mut Vec<Arc<str>>, text: &str) -> Arc<str> {
+    // Lines of one run stand together.
+    if let Some(known) = known.iter().rev().find(|known| ***known == *text) {
+        return Arc::clone(known);
     }
+    let text: Arc<str> = text.into();
+    known.push(Arc::clone(&text));
+    text
 }
 
 /// What the lines of a block say. A part of a line at its end is being written, or its writer was killed; the next run mends
 /// it.
-fn parsed(block: &[u8], models: &mut Models) -> Block {
+fn parsed(block: &[u8], texts: &mut Shared) -> Block {
     let mut noted = Vec::new();
     for line in lines(block) {
         match Line::parse(line) {
             Ok(line) => {
-                let model = models.shared(&line.model);
-                noted.push(Noted { row: line.row, hash: line.row_hash, model, ended: line.ended() });
+                let (model, run) = (shared(&mut texts.models, &line.model), shared(&mut texts.runs, &line.run));
+                noted.push(Noted { row: line.row, hash: line.row_hash, run, model, ended: line.ended() });
             }
             Err(_) if line.last() != Some(&b'\n') => {}
             Err(error) => {
@@ -228,7 +233,7 @@ impl Parser {
         let (blocks, received) = sync_channel::<Vec<u8>>(AHEAD);
         let (sender, results) = sync_channel(AHEAD);
         let parse = move || {
-            let mut models = Models::default();
+            let mut models = Shared::default();
             // The thread ends when nobody waits for it any more.
             while let Ok(block) = received.recv() {
                 if sender.send(parsed(&block, &mut models)).is_err() {

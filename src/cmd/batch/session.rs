@@ -157,6 +157,10 @@ impl Session {
         self.tell_models(context, plan);
         plan.source.keep()?;
         let changed = self.check_rows(plan)?;
+        // Also what is asked again was paid for.
+        if plan.base.caller.max_cost.is_some() {
+            self.earlier = self.earlier(output, store.as_ref())?;
+        }
         if args.retry_failed || !changed.is_empty() {
             self.forget(plan, output, |row, state| {
                 state == State::Failed && (args.retry_failed || changed.contains(&row))
@@ -167,26 +171,23 @@ impl Session {
             let paid = jobs::cost(store, &self.job).map_err(|error| unreadable(&error))?;
             self.tally.note_paid(paid);
         }
-        if plan.base.caller.max_cost.is_some() {
-            self.earlier = self.earlier(output, store.as_ref())?;
-        }
         Ok(())
     }
 
-    /// What earlier runs have cost: the calls that the ledger has, and the lines of others, which came from another machine or were
+    /// What earlier runs have cost: the calls that the ledger has, and the lines of other runs, which came from another machine or were
     /// not to be recorded.
     fn earlier(&mut self, output: &mut OutputFile, store: Option<&Store>) -> Result<Earlier, Error> {
         let mut earlier = Earlier::default();
-        let mut known = HashSet::new();
+        let mut runs = HashSet::new();
         if let Some(store) = store {
             let read = || {
                 let cost = jobs::cost(store, &self.job)?.usd.unwrap_or(Usd::ZERO);
-                Ok((cost, jobs::unknown_tries(store, &self.job)?, jobs::recorded_rows(store, &self.job)?))
+                Ok((cost, jobs::unknown_tries(store, &self.job)?, jobs::runs(store, &self.job)?))
             };
-            let (cost, tries, rows) = read().map_err(|error: StoreError| unreadable(&error))?;
-            (earlier.recorded, earlier.tries) = (cost, tries);
-            known.extend(rows.into_iter().map(|(row, model)| (row, self.done.place(&model))));
+            (earlier.recorded, earlier.tries, runs) = read().map_err(|error: StoreError| unreadable(&error))?;
         }
+        let mut known = HashSet::new();
+        let mut recorded = Usd::ZERO;
         output
             .scan(|line| {
                 let place = self.done.place(&line.model);
@@ -194,8 +195,12 @@ impl Session {
                 if !known.insert((line.row, place)) {
                     return;
                 }
-                let costs = [line.ended.cost, line.ended.judge_cost];
-                earlier.elsewhere += costs.into_iter().flatten().map(|cost| cost.usd).sum();
+                let cost = [line.ended.cost, line.ended.judge_cost].into_iter().flatten().map(|cost| cost.usd).sum();
+                if runs.contains(&*line.run) {
+                    recorded += cost;
+                    return;
+                }
+                earlier.elsewhere += cost;
                 let answer = line.ended.has_unknown_cost();
                 let verdicts = line.ended.judge_cost.is_some_and(|cost| cost.partial);
                 if answer || verdicts {
@@ -203,6 +208,8 @@ impl Session {
                 }
             })
             .map_err(output_error)?;
+        // Calls may have been deleted from the ledger.
+        earlier.recorded = earlier.recorded.max(recorded);
         Ok(earlier)
     }
 

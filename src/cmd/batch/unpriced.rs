@@ -105,7 +105,11 @@ impl Pricing<'_> {
                 maker.call(&info, maker.request(asked.clone()), place, route)
             };
             let answer = call(0)?;
-            let verdicts = self.judging.map(|judging| judging.calls_about(&answer.request)).unwrap_or_default();
+            let is_judged = |tried: &&UnknownTries| tried.is_judge;
+            let needs_verdicts =
+                tries.iter().flatten().any(is_judged) || lines.iter().flatten().any(|line| line.verdicts);
+            let judging = self.judging.filter(|_| needs_verdicts);
+            let verdicts = judging.map(|judging| judging.calls_about(&answer.request)).unwrap_or_default();
             for unknown in tries.into_iter().flatten() {
                 most.recorded += of_tries(&limits, unknown, &answer, &verdicts)?;
             }

@@ -1,5 +1,7 @@
 //! What the calls of a job have cost, also those that have no line in its output.
 
+use std::collections::HashSet;
+
 use rusqlite::Row as SqlRow;
 
 use crate::ledger::store::{Store, StoreError};
@@ -95,19 +97,13 @@ pub fn unknown_tries(store: &Store, id: &str) -> Result<Vec<UnknownTries>, Store
     store.read(|connection| connection.prepare(SQL)?.query_map([id], of_row)?.collect())
 }
 
-/// The rows of a job for which the ledger has a call, with the names of the models that were asked.
+/// The runs of a job that the ledger knows, by their ids.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn recorded_rows(store: &Store, id: &str) -> Result<Vec<(u64, String)>, StoreError> {
-    const SQL: &str = concat!(
-        "SELECT DISTINCT c.place / r.models + 1, (SELECT name FROM names WHERE id = c.asked) FROM ",
-        calls_of_job!(),
-        " WHERE j.uuid = ?1 AND NOT ",
-        is_judge!()
-    );
-    let of_row = |row: &SqlRow<'_>| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?));
-    store.read(|connection| connection.prepare(SQL)?.query_map([id], of_row)?.collect())
+pub fn runs(store: &Store, id: &str) -> Result<HashSet<String>, StoreError> {
+    let sql = "SELECT r.run FROM jobs AS j JOIN job_runs AS r ON r.job = j.id WHERE j.uuid = ?1";
+    store.read(|connection| connection.prepare(sql)?.query_map([id], |row| row.get(0))?.collect())
 }
 
 fn count(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<usize> {
