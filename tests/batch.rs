@@ -642,6 +642,30 @@ fn a_job_whose_ledger_was_purged_counts_by_its_lines() {
 }
 
 #[test]
+fn answers_of_which_a_part_is_not_known_count_as_the_most_they_may_have_cost() {
+    // A count of zero beside a text is none, so that the cost of the input is a lower bound.
+    let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").usage(9, 0).done());
+    let home = Home::with(&gateway).config("[price.test-model]\ninput = 1\noutput = 10000\n");
+    home.file("rows.jsonl", rows(4));
+    let run = |further: &[&str]| batch(&home, &["--max-tokens", "10", "--concurrency", "1"]).args(further).output();
+    run(&["--limit", "3"]).exits(0);
+    run(&["--resume", "--max-cost", "0.35"]).exits(5);
+    assert_eq!(gateway.requests().len(), 3);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_of_cost_that_the_ledger_cannot_keep_is_refused() {
+    let gateway = Gateway::by(|_| Reply::sse().role().text("yes").finish("stop").usage(9, 1).done());
+    let home = Home::with(&gateway).config(PRICED).env("LLM_DATA_DIR", "/sys/llm");
+    home.file("rows.jsonl", rows(2));
+    let run = |further: &[&str]| batch(&home, &["--max-tokens", "10"]).args(further).output();
+    run(&["--max-cost", "1"]).exits(5).says("--max-cost cannot be kept").says("--log off");
+    assert_eq!(gateway.requests().len(), 0);
+    run(&["--max-cost", "1", "--log", "off", "--resume"]).exits(0);
+}
+
+#[test]
 fn what_is_asked_again_counts_also_where_it_was_not_recorded() {
     let gateway = Gateway::by(|_| Reply::error(504, "too late"));
     let home = Home::with(&gateway).config(PRICED);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::call::CostLimit;
 use crate::cmd::{Context, process};
 use crate::config::{Action, Budget, Match, Period};
-use crate::error::Error;
+use crate::error::{Error, Failure, FailureKind};
 use crate::ledger::LedgerWriter;
 use crate::money::Usd;
 use crate::policy::budget::{self, SqliteBudgets};
@@ -67,7 +67,12 @@ impl JobAccount {
         let Some((budget, began)) = self.place() else { return Ok(()) };
         let missing = recorded.picos().saturating_sub(self.used.unwrap_or(Usd::ZERO).picos()).max(0);
         let store = SqliteBudgets::new(ledger.clone());
-        process::runtime()?.block_on(store.begin(&budget, began, Usd::from_picos(missing)))?;
+        let begun = process::runtime()?.block_on(store.begin(&budget, began, Usd::from_picos(missing)));
+        begun.map_err(|error| {
+            let failure = Failure::new(FailureKind::Refused, format!("--max-cost cannot be kept: {error}"));
+            let failure = Failure { cause: error.cause(), ..failure };
+            Error::Call(failure.with_advice("with --log off, the lines of the output alone count"))
+        })?;
         limit.keep_in(budget, began);
         Ok(())
     }

@@ -185,9 +185,10 @@ impl<'a> Batch<'a> {
         let is_collected = results.is_some();
         let collected = results.as_ref().map(|results| results.total_and_missing());
         options.results = results;
-        let is_noted = is_collected || self.note_job(&job, &limit, &tally);
+        if !is_collected {
+            self.note_job(&job, &limit, &tally);
+        }
         if let (Some(limit), Some(ledger)) = (&max_cost, &self.ledger)
-            && is_noted
             && keeps_account(context, &output)
         {
             account.keep(ledger, limit, recorded)?;
@@ -276,18 +277,17 @@ impl<'a> Batch<'a> {
         options
     }
 
-    /// Notes the job in the ledger before anything is sent. Returns whether it is there.
-    fn note_job(&self, id: &str, limit: &Limit, tally: &crate::batch::Tally) -> bool {
-        let Some(ledger) = &self.ledger else { return false };
+    /// Notes the job in the ledger before anything is sent.
+    fn note_job(&self, id: &str, limit: &Limit, tally: &crate::batch::Tally) {
+        let Some(ledger) = &self.ledger else { return };
         let job = self.job(id, limit.now() as u64, tally);
         let saved = process::runtime()
             .ok()
             .map(|runtime| runtime.block_on(ledger.transact(move |transaction| job.save(transaction))));
-        if let Some(Err(error)) = &saved {
+        if let Some(Err(error)) = saved {
             self.context
                 .notice(&format!("the batch is not in the ledger, and `llm batch list` will not show it: {error}"));
         }
-        matches!(saved, Some(Ok(_)))
     }
 
     /// The job as the ledger has it at its beginning.

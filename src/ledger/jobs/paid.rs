@@ -80,9 +80,10 @@ pub fn unknown_tries(store: &Store, id: &str) -> Result<Vec<UnknownTries>, Store
         " JOIN attempts AS a ON a.call = c.id
          WHERE j.uuid = ?1 AND a.cost IS NULL
              AND (a.maybe_billed > 0
-                 OR c.cost IS NULL AND a.place = (SELECT max(place) FROM attempts WHERE call = c.id) AND ",
+                 OR a.place = (SELECT max(place) FROM attempts WHERE call = c.id)
+                     AND (c.maybe_billed > 0 AND a.error IS NULL OR c.cost IS NULL AND ",
         has_used!(),
-        ") GROUP BY 1, 2, 3, 4"
+        ")) GROUP BY 1, 2, 3, 4"
     );
     let of_row = |row: &SqlRow<'_>| {
         let [number, tries] = [0, 4].map(|column| row.get::<_, i64>(column).map(i64::cast_unsigned));
