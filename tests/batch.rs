@@ -469,13 +469,9 @@ fn every_try_of_earlier_runs_counts_by_the_model_that_was_tried() {
         "dear" if request.prompt() != "row 4" => Reply::sse().role().text("yes").finish("stop").usage(9, 5).done(),
         _ => Reply::error(504, "too late"),
     });
-    let price = |name, rate| format!("[price.{name}]\ninput = 0\noutput = 0\nrequest = {rate}\n");
-    let home = Home::with(&gateway).config(&(price("cheap", 0.01) + &price("dear", 0.05)));
-    home.file("rows.jsonl", rows(4));
-    let run = |most: &str, further: &[&str]| {
-        let both = ["-m", "cheap", "--fallback", "dear", "--max-tokens", "5", "--concurrency", "1"];
-        batch(&home, &both).args(["--retries", "0", "--max-cost", most]).args(further).output()
-    };
+    let home = cheap_and_dear(&gateway, 4);
+    let run =
+        |most: &str, further: &[&str]| batch(&home, CHEAP_OR_DEAR).args(["--max-cost", most]).args(further).output();
     // Each row takes $0.05, and $0.01 that nobody told.
     run("0.13", &["--limit", "2"]).exits(0);
     run("0.19", &["--resume", "--limit", "3"]).exits(0);
@@ -508,10 +504,10 @@ fn a_limit_of_cost_counts_what_was_in_flight_when_a_batch_was_killed() {
 }
 
 /// Each row takes $0.05, and $0.01 that nobody told, or also the $0.05.
-fn cheap_and_dear(gateway: &Gateway) -> Home {
+fn cheap_and_dear(gateway: &Gateway, count: usize) -> Home {
     let price = |name, rate| format!("[price.{name}]\ninput = 0\noutput = 0\nrequest = {rate}\n");
     let home = Home::with(gateway).config(&(price("cheap", 0.01) + &price("dear", 0.05)));
-    home.file("rows.jsonl", rows(6));
+    home.file("rows.jsonl", rows(count));
     home
 }
 
@@ -525,7 +521,7 @@ fn a_limit_of_cost_counts_every_run_by_what_it_may_have_cost() {
         "cheap" => Reply::error(504, "too late"),
         _ => Reply::sse().role().text("yes").finish("stop").done(),
     });
-    let home = cheap_and_dear(&gateway);
+    let home = cheap_and_dear(&gateway, 6);
     let run = |further: &[&str]| batch(&home, CHEAP_OR_DEAR).args(further).output();
     run(&["--max-cost", "0.07", "--limit", "1"]).exits(0);
     // Neither a run without a limit nor one that is not recorded is forgotten. Of that, the tries before the answer are not known.
@@ -545,7 +541,7 @@ fn tries_before_an_answer_of_unknown_cost_count_beside_it() {
         "cheap" => Reply::error(504, "too late"),
         _ => Reply::sse().role().text("yes").finish("stop").done(),
     });
-    let home = cheap_and_dear(&gateway);
+    let home = cheap_and_dear(&gateway, 6);
     let run = |further: &[&str]| batch(&home, CHEAP_OR_DEAR).args(further).output();
     run(&["--limit", "2"]).exits(0);
     // The answers are those of the dear model.

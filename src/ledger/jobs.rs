@@ -11,6 +11,7 @@ use super::{Row, read};
 mod paid;
 mod parts;
 
+use paid::{CALLS_OF_JOB, IS_JUDGE, ROW};
 pub use paid::{UnknownTries, cost, runs, unknown_tries};
 pub use parts::{Part, PartState, is_remote_known, parts, remove_part, save_part};
 
@@ -285,19 +286,21 @@ pub fn withdraw_cancel(transaction: &Transaction<'_>, id: &str) -> rusqlite::Res
     transaction.execute("UPDATE jobs SET is_cancelled = 0 WHERE uuid = ?1", [id]).map(drop)
 }
 
+/// What the name of the account begins with that a job with a limit of cost has among the budgets. Its id follows.
+pub const ACCOUNT: &str = "batch ";
+
 /// The answers of a job that the ledger has: row, model, and the id by which [`answer`] finds it.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub fn answers(store: &Store, id: &str) -> Result<Vec<(u64, String, i64)>, StoreError> {
     store.read(|connection| {
-        let mut statement = connection.prepare(
-            "SELECT c.place / r.models + 1, (SELECT name FROM names WHERE id = c.asked), c.id
-             FROM jobs AS j JOIN job_runs AS r ON r.job = j.id JOIN runs ON runs.uuid = r.run
-                 JOIN calls AS c ON c.run = runs.id JOIN details AS d ON d.call = c.id
+        let mut statement = connection.prepare(&format!(
+            "SELECT {ROW}, (SELECT name FROM names WHERE id = c.asked), c.id
+             FROM {CALLS_OF_JOB} JOIN details AS d ON d.call = c.id
              WHERE j.uuid = ?1 AND d.answer IS NOT NULL AND (SELECT name FROM names WHERE id = c.status) IN ('ok', 'truncated')
-                 AND coalesce((SELECT name FROM names WHERE id = c.tags), '') NOT LIKE '%\"role\":\"judge\"%'",
-        )?;
+                 AND NOT {IS_JUDGE}"
+        ))?;
         let found = |row: &SqlRow<'_>| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?, row.get(2)?));
         statement.query_map([id], found)?.collect()
     })

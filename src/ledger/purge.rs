@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Result};
 
+use super::jobs::ACCOUNT;
 use super::store::{Store, StoreError};
 
 /// Deletes the calls before this moment, or all, and what only they needed. Returns how many they were.
@@ -23,7 +24,8 @@ fn delete(connection: &Connection, before: i64) -> Result<usize> {
     const ENDED: &str = "FROM jobs WHERE seen_ms < ?1 AND state NOT IN ('running', 'submitted')";
     // The account of a job goes with it: its lines count by themselves then.
     for table in ["budget_windows", "budget_reservations"] {
-        let sql = format!("DELETE FROM {table} WHERE budget IN (SELECT 'total name=\"batch ' || uuid || '\"' {ENDED})");
+        let name = format!("'total name=\"{ACCOUNT}' || uuid || '\"'");
+        let sql = format!("DELETE FROM {table} WHERE budget IN (SELECT {name} {ENDED})");
         connection.execute(&sql, [before])?;
     }
     connection.execute(&format!("DELETE {ENDED}"), [before])?;

@@ -138,6 +138,16 @@ impl Home {
         self.run(command)
     }
 
+    /// What stands before a command so that permissions hold for it, which do not stop root. `None` where another user cannot run ours:
+    /// below a directory that only root may enter.
+    #[cfg(target_os = "linux")]
+    pub fn as_other_user(&self) -> Option<&'static str> {
+        const OTHER: &str = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+        let other = if rustix::process::geteuid().is_root() { OTHER } else { "" };
+        let can_run = self.shell(&format!("{other} test -x \"$llm\"")).output().code() == Some(0);
+        can_run.then_some(other)
+    }
+
     /// A shell script, in which `$llm` is the binary.
     #[cfg(unix)]
     pub fn shell(&self, script: &str) -> Run {

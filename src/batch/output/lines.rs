@@ -81,9 +81,9 @@ impl OutputFile {
             block.foreign.map_or(Ok(()), |(place, why)| Err(self.foreign(before + place, why)))
         };
         if threads == 0 {
-            let mut models = Shared::default();
+            let mut texts = Shared::default();
             while let Some(block) = blocks.next().map_err(io)? {
-                note(parsed(&block, &mut models))?;
+                note(parsed(&block, &mut texts))?;
             }
             return Ok(());
         }
@@ -233,10 +233,10 @@ impl Parser {
         let (blocks, received) = sync_channel::<Vec<u8>>(AHEAD);
         let (sender, results) = sync_channel(AHEAD);
         let parse = move || {
-            let mut models = Shared::default();
+            let mut texts = Shared::default();
             // The thread ends when nobody waits for it any more.
             while let Ok(block) = received.recv() {
-                if sender.send(parsed(&block, &mut models)).is_err() {
+                if sender.send(parsed(&block, &mut texts)).is_err() {
                     return;
                 }
             }

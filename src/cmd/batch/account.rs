@@ -3,11 +3,13 @@
 
 use jiff::Timestamp;
 
+use super::session::Lines;
 use crate::call::CostLimit;
 use crate::cmd::{Context, process};
 use crate::config::{Action, Budget, Match, Period};
 use crate::error::{Error, Failure, FailureKind};
 use crate::ledger::LedgerWriter;
+use crate::ledger::jobs::ACCOUNT;
 use crate::money::Usd;
 use crate::policy::budget::{self, SqliteBudgets};
 
@@ -16,30 +18,43 @@ pub(super) struct JobAccount {
     budget: Budget,
     /// What runs of the job have spent and reserved since a run of it had a limit; `None` where none had.
     used: Option<Usd>,
+    /// Whether the ledger of this user can keep it: the batch may go on later, and budgets are not in a database that may be lost while
+    /// it goes on.
+    can_be_kept: bool,
 }
 
 impl JobAccount {
     /// The account of a job that begins.
     pub(super) fn new(job: &str) -> Self {
         let budget = Budget {
-            name: Some(format!("batch {job}")),
+            name: Some(format!("{ACCOUNT}{job}")),
             limit: Usd::from_picos(i64::MAX),
             per: Period::Total,
             matches: Match::default(),
             action: Action::Warn,
             line: 0,
         };
-        Self { budget, used: None }
+        Self { budget, used: None, can_be_kept: false }
     }
 
-    /// The account of a job that goes on.
+    /// The account of a job that writes to this output, and goes on where `is_resumed`.
     ///
     /// # Errors
-    /// The ledger cannot be read.
-    pub(super) fn of(context: &Context, job: &str) -> Result<Self, Error> {
-        let mut account = Self::new(job);
-        if let Some((budget, began)) = account.place() {
-            account.used = budget::used(context.settings.dirs.data.as_deref(), &budget, began)?;
+    /// The ledger cannot be read, and the job `is_limited`.
+    pub(super) fn open(
+        context: &Context,
+        (job, output): (&str, &Lines),
+        is_resumed: bool,
+        is_limited: bool,
+    ) -> Result<Self, Error> {
+        let can_be_kept = output.file().is_some() && context.settings.store.is_none();
+        let mut account = Self { can_be_kept, ..Self::new(job) };
+        if let Some((budget, began)) = account.place().filter(|_| is_resumed && can_be_kept) {
+            account.used = match budget::used(context.settings.dirs.data.as_deref(), &budget, began) {
+                // A ledger that cannot be read stops no batch without a limit.
+                Err(_) if !is_limited => None,
+                used => used?,
+            };
         }
         Ok(account)
     }
@@ -59,12 +74,12 @@ impl JobAccount {
         self.used.map_or(known, |used| used.max(known))
     }
 
-    /// Keeps account of all that `limit` counts from now on, beside what `recorded` calls have cost.
+    /// Keeps account of all that `limit` counts from now on, beside what `recorded` calls have cost, if it can.
     ///
     /// # Errors
     /// The ledger cannot be written.
     pub(super) fn keep(&self, ledger: &LedgerWriter, limit: &CostLimit, recorded: Usd) -> Result<(), Error> {
-        let Some((budget, began)) = self.place() else { return Ok(()) };
+        let Some((budget, began)) = self.place().filter(|_| self.can_be_kept) else { return Ok(()) };
         let missing = recorded.picos().saturating_sub(self.used.unwrap_or(Usd::ZERO).picos()).max(0);
         let store = SqliteBudgets::new(ledger.clone());
         let begun = process::runtime()?.block_on(store.begin(&budget, began, Usd::from_picos(missing)));

@@ -104,12 +104,6 @@ fn run_batch(context: &Context, args: &BatchRunArgs, command: Vec<String>) -> Re
     }
 }
 
-/// Whether the ledger of this user can keep account of `--max-cost`: the batch may go on later, and budgets are not in a database that
-/// may be lost while it goes on.
-fn keeps_account(context: &Context, output: &Lines) -> bool {
-    output.file().is_some() && context.settings.store.is_none()
-}
-
 /// A batch that is about to begin.
 struct Batch<'a> {
     context: &'a Context,
@@ -146,15 +140,8 @@ impl<'a> Batch<'a> {
     fn run(self, output: Lines, session: Session, results: Option<Arc<ApiResults>>) -> Result<u8, Error> {
         let Session { done, tally, earlier, job, is_resumed } = session;
         let (context, args, plan) = (self.context, self.args, self.plan);
-        let account = match is_resumed && keeps_account(context, &output) {
-            true => JobAccount::of(context, &job),
-            false => Ok(JobAccount::new(&job)),
-        };
-        let account = match account {
-            // A ledger that cannot be read stops no batch without a limit.
-            Err(_) if plan.base.caller.max_cost.is_none() => JobAccount::new(&job),
-            account => account?,
-        };
+        let is_limited = plan.base.caller.max_cost.is_some();
+        let account = JobAccount::open(context, (&job, &output), is_resumed, is_limited)?;
         let base = self.base(&job, &account);
         let salt = if args.retry_failed { new_id().to_string() } else { job.clone() };
         let mut maker = CallMaker::new(&context.settings, &base, &plan.work, &plan.names, salt);
@@ -188,9 +175,7 @@ impl<'a> Batch<'a> {
         if !is_collected {
             self.note_job(&job, &limit, &tally);
         }
-        if let (Some(limit), Some(ledger)) = (&max_cost, &self.ledger)
-            && keeps_account(context, &output)
-        {
+        if let (Some(limit), Some(ledger)) = (&max_cost, &self.ledger) {
             account.keep(ledger, limit, recorded)?;
         }
         let (total, missing) = match collected {

@@ -157,9 +157,11 @@ impl Session {
         self.tell_models(context, plan);
         plan.source.keep()?;
         let changed = self.check_rows(plan)?;
+        let paid = store.as_ref().map(|store| jobs::cost(store, &self.job)).transpose();
+        let paid = paid.map_err(|error| unreadable(&error))?.unwrap_or_default();
         // Also what is asked again was paid for.
         if plan.base.caller.max_cost.is_some() {
-            self.earlier = self.earlier(output, store.as_ref())?;
+            self.earlier = self.earlier(output, store.as_ref(), paid.usd)?;
         }
         if args.retry_failed || !changed.is_empty() {
             self.forget(plan, output, |row, state| {
@@ -168,23 +170,19 @@ impl Session {
         }
         if let Some(store) = &store {
             self.recover(context, plan, output, store)?;
-            let paid = jobs::cost(store, &self.job).map_err(|error| unreadable(&error))?;
             self.tally.note_paid(paid);
         }
         Ok(())
     }
 
-    /// What earlier runs have cost: the calls that the ledger has, and the lines of other runs, which came from another machine or were
+    /// What earlier runs have cost: the calls that the ledger has, which cost this much as far as it is known, and the lines of other runs, which came from another machine or were
     /// not to be recorded.
-    fn earlier(&mut self, output: &mut OutputFile, store: Option<&Store>) -> Result<Earlier, Error> {
-        let mut earlier = Earlier::default();
+    fn earlier(&mut self, output: &mut OutputFile, store: Option<&Store>, paid: Option<Usd>) -> Result<Earlier, Error> {
+        let mut earlier = Earlier { recorded: paid.unwrap_or(Usd::ZERO), ..Earlier::default() };
         let mut runs = HashSet::new();
         if let Some(store) = store {
-            let read = || {
-                let cost = jobs::cost(store, &self.job)?.usd.unwrap_or(Usd::ZERO);
-                Ok((cost, jobs::unknown_tries(store, &self.job)?, jobs::runs(store, &self.job)?))
-            };
-            (earlier.recorded, earlier.tries, runs) = read().map_err(|error: StoreError| unreadable(&error))?;
+            let read = || Ok((jobs::unknown_tries(store, &self.job)?, jobs::runs(store, &self.job)?));
+            (earlier.tries, runs) = read().map_err(|error: StoreError| unreadable(&error))?;
         }
         let mut known = HashSet::new();
         let mut recorded = Usd::ZERO;

@@ -4,13 +4,15 @@ mod command;
 mod input;
 mod list;
 mod turn;
+mod words;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use self::command::Command;
-use self::input::{Input, Line, NOT_TEXT, Words};
+use self::input::{Input, Line, NOT_TEXT};
+use self::words::Words;
 use super::conversation::{self, Conversation};
 use super::request::Chosen;
 use super::run::Session;

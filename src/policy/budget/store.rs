@@ -81,6 +81,13 @@ pub(crate) struct Sums {
     pub(crate) reservations: Vec<Reserved>,
 }
 
+impl Sums {
+    /// All of it: what is spent and what is reserved.
+    pub(super) fn used(&self) -> Usd {
+        self.spent.cost + self.reservations.iter().map(|reservation| reservation.amount).sum()
+    }
+}
+
 /// A reservation as it is kept.
 #[derive(Debug)]
 pub(crate) struct Reserved {

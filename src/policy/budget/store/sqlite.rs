@@ -48,9 +48,7 @@ pub fn used(data: Option<&Path>, budget: &str, began: i64) -> Result<Option<Usd>
         let is_begun = connection
             .prepare("SELECT EXISTS (SELECT 1 FROM budget_windows WHERE budget = ? AND began = ?)")?
             .query_row(params![budget, began], |row| row.get::<_, bool>(0))?;
-        let sums = sums(connection, budget, began)?;
-        let reserved: Usd = sums.reservations.iter().map(|reservation| reservation.amount).sum();
-        Ok(is_begun.then_some(sums.spent.cost + reserved))
+        Ok(is_begun.then_some(sums(connection, budget, began)?.used()))
     })
 }
 
@@ -106,9 +104,7 @@ impl Drop for Undo<'_> {
 
 fn reserve(transaction: &Transaction<'_>, entry: &Entry, process: &str) -> rusqlite::Result<Decision> {
     let decision = entry.decide(|account| {
-        let sums = sums(transaction, &account.budget, account.began)?;
-        let reserved = sums.reservations.iter().map(|reservation| reservation.amount.picos());
-        Ok::<_, rusqlite::Error>(reserved.fold(sums.spent.cost.picos(), i64::saturating_add))
+        Ok::<_, rusqlite::Error>(sums(transaction, &account.budget, account.began)?.used().picos())
     })?;
     if decision.refused.is_some() {
         return Ok(decision);
