@@ -524,14 +524,14 @@ fn a_limit_of_cost_counts_every_run_by_what_it_may_have_cost() {
     let home = cheap_and_dear(&gateway, 6);
     let run = |further: &[&str]| batch(&home, CHEAP_OR_DEAR).args(further).output();
     run(&["--max-cost", "0.07", "--limit", "1"]).exits(0);
-    // Neither a run without a limit nor one that is not recorded is forgotten. Of that, the tries before the answer are not known.
+    // Neither a run without a limit nor one that is not recorded is forgotten.
     run(&["--resume", "--limit", "2"]).exits(0);
     run(&["--resume", "--limit", "3", "--log", "off"]).exits(0);
     for _ in 0..2 {
-        run(&["--resume", "--max-cost", "0.175"]).exits(5).says("--max-cost $0.175: $0.005 left");
+        run(&["--resume", "--max-cost", "0.185"]).exits(5).says("--max-cost $0.185: $0.005 left");
         assert_eq!(gateway.requests().len(), 6);
     }
-    run(&["--resume", "--max-cost", "0.235"]).exits(5).says("--max-cost $0.235: $0.005 left");
+    run(&["--resume", "--max-cost", "0.245"]).exits(5).says("--max-cost $0.245: $0.005 left");
     assert_eq!(gateway.requests().len(), 8);
 }
 
@@ -671,6 +671,30 @@ fn what_is_asked_again_counts_also_where_it_was_not_recorded() {
     run(&[]);
     run(&["--retry-failed", "--max-cost", "0.25"]).exits(5).says("$0.05 left");
     assert_eq!(gateway.requests().len(), 2);
+}
+
+#[test]
+fn every_try_that_a_line_tells_counts_by_the_model_that_was_tried() {
+    let gateway = Gateway::by(|request| match request.model().as_str() {
+        "dear" => Reply::error(504, "too late"),
+        _ => Reply::sse().role().text("yes").finish("stop").usage(9, 1).done(),
+    });
+    let alias = |models: &str| {
+        format!(
+            "[price.dear]\ninput = 0\noutput = 10000\n[price.cheap]\ninput = 0\noutput = 1000\n[alias]\nmine = {models}\n"
+        )
+    };
+    let one = ["-m", "mine", "--max-tokens", "10", "--concurrency", "1", "--retries", "1", "--log", "off"];
+    let run = |home: &Home, further: &[&str]| batch(home, &one).args(further).output();
+    let home = Home::with(&gateway).config(&alias("{ models = [\"dear\", \"cheap\"] }"));
+    home.file("rows.jsonl", rows(2));
+    run(&home, &["--limit", "1"]).exits(0);
+    let tries = gateway.requests().iter().filter(|request| request.model() == "dear").count();
+    let home = home.config(&alias("{ models = [\"cheap\"] }"));
+    // Each try of `dear` may have cost $0.1, and the answer of `cheap` has cost $0.001.
+    let limit = format!("{}", tries as f64 / 10.0 + 0.005);
+    run(&home, &["--resume", "--max-cost", &limit]).exits(5).says("this call may cost up to $0.01");
+    assert_eq!((tries, gateway.requests().len()), (2, 3));
 }
 
 #[cfg(unix)]

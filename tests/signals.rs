@@ -332,6 +332,25 @@ fn a_signal_ends_what_writes_to_a_terminal_that_is_stopped() {
     assert_eq!(home.log()[0]["status"], "interrupted");
 }
 
+// P01
+#[test]
+fn a_signal_ends_a_vote_on_a_terminal_that_nobody_reads() {
+    let gateway = Gateway::always(Reply::stream(&[&long()]));
+    let home = Home::with(&gateway);
+    let (unread, name) = crate::support::terminal::unread();
+    let script = format!("exec \"$llm\" compare -m a,b --vote hi > {name}");
+    let running = home.shell(&script).terminal(Wiring::STDERR).start();
+    let began = Instant::now();
+    // A terminal keeps 4,096 bytes that nobody reads.
+    while rustix::io::ioctl_fionread(&unread).expect("a terminal") < 4_000 {
+        assert!(began.elapsed() < PATIENCE, "the answers were never shown");
+        std::thread::yield_now();
+    }
+    running.signal(Signal::INT);
+    running.finish().dies_by(Signal::INT.as_raw());
+    assert_eq!(home.log().len(), 2, "the answers are kept");
+}
+
 /// A phase of a run, the run, and what waits until it is in that phase.
 type Phase<'a> = (&'a str, Run, Box<dyn Fn(&Running) + 'a>);
 

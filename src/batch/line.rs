@@ -2,10 +2,9 @@
 //! the batch goes on.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -137,7 +136,8 @@ pub struct Line<'a> {
     #[serde(borrow)]
     cost: Option<LineCost<'a>>,
     timing: Times,
-    attempts: LineAttempts,
+    #[serde(borrow)]
+    attempts: Vec<LineAttempt<'a>>,
     error: Option<LineError>,
     #[serde(borrow, default)]
     expected: Option<Cow<'a, str>>,
@@ -182,34 +182,18 @@ struct Times {
     total_ms: Option<f64>,
 }
 
-/// Whether any of the attempts may have been billed.
-#[derive(Debug)]
-struct LineAttempts {
+/// What is read again of an attempt.
+#[derive(Debug, Deserialize)]
+struct LineAttempt<'a> {
+    #[serde(borrow, default)]
+    gateway: Cow<'a, str>,
+    #[serde(borrow, default)]
+    model: Cow<'a, str>,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
+    #[serde(default)]
+    cost: Option<IgnoredAny>,
     maybe_billed: bool,
-}
-
-impl<'de> Deserialize<'de> for LineAttempts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Attempt {
-            maybe_billed: bool,
-        }
-        struct Attempts;
-        impl<'de> Visitor<'de> for Attempts {
-            type Value = LineAttempts;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of attempts")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut attempts: A) -> Result<LineAttempts, A::Error> {
-                let mut maybe_billed = false;
-                while let Some(attempt) = attempts.next_element::<Attempt>()? {
-                    maybe_billed |= attempt.maybe_billed;
-                }
-                Ok(LineAttempts { maybe_billed })
-            }
-        }
-        deserializer.deserialize_seq(Attempts)
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -259,6 +243,32 @@ impl<'a> Line<'a> {
         has_answer(self.status)
     }
 
+    /// Whether a model has worked for it, as far as the answer tells.
+    fn has_used(&self) -> bool {
+        !self.status.is_without_answer() || self.usage.input_tokens.is_some() || self.usage.output_tokens.is_some()
+    }
+
+    /// Whether any of the attempts may have been billed.
+    fn maybe_billed(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.maybe_billed)
+    }
+
+    /// The models whose tries may have cost something that nobody told, once for each try.
+    pub fn unknown_tries(&self) -> Vec<Target> {
+        let Some((last, _)) = self.attempts.split_last() else { return Vec::new() };
+        let has_cost = self.cost.as_ref().is_some_and(|cost| cost.usd.is_some_and(|usd| usd.get() != "null"));
+        let is_unknown = |attempt: &&LineAttempt<'_>| {
+            let is_last = std::ptr::eq(*attempt, last);
+            let gave_answer = is_last && attempt.error.is_none() && self.maybe_billed();
+            let tells_nothing = is_last && !has_cost && self.has_used();
+            attempt.cost.is_none() && (attempt.maybe_billed || gave_answer || tells_nothing)
+        };
+        let unknown = self.attempts.iter().filter(is_unknown);
+        unknown
+            .map(|attempt| Target { gateway: attempt.gateway.to_string(), model: attempt.model.to_string() })
+            .collect()
+    }
+
     /// The figures of the line.
     pub fn ended(&self) -> Ended {
         let time = |ms: Option<f64>| Duration::try_from_secs_f64(ms?.max(0.0) / 1000.0).ok();
@@ -272,8 +282,6 @@ impl<'a> Line<'a> {
             };
             Some(Cost { usd: cost.usd?.get().trim_matches('"').parse().ok()?, origin, partial: cost.partial })
         });
-        let used_nothing = self.usage.input_tokens.is_none() && self.usage.output_tokens.is_none();
-        let is_billed = self.attempts.maybe_billed;
         let expected = self.expected.clone().map(Cow::into_owned);
         let text = || serde_json::from_str::<String>(self.text.get()).unwrap_or_default();
         Ended {
@@ -285,7 +293,7 @@ impl<'a> Line<'a> {
             input: self.usage.input_tokens,
             output: self.usage.output_tokens,
             cost,
-            cost_nothing: self.status.is_without_answer() && used_nothing && !is_billed,
+            cost_nothing: !self.has_used() && !self.maybe_billed(),
             label: expected.as_ref().filter(|_| self.correct.is_some()).map(|_| label(&text())),
             expected,
             correct: self.correct,

@@ -256,12 +256,14 @@ impl<'a> Session<'a> {
             None => waits.execute(&prepared.service, spec, &mut watched, drain),
         };
         let is_drained = options.drain.as_ref().is_some_and(|control| control.is_signalled());
-        let write_limit = watched.ends.write_limit(outcome.stopped.is_some(), is_drained);
         let is_whole = outcome.stopped.is_none();
         let shown = match outcome.output_error() {
             Some(error) => Err(error),
             None => watched.view.finish(&outcome, &mut Ending { waits: &mut waits, recording: recording.as_ref() }),
         };
+        // A signal may also come while the view asks something or works.
+        let is_stopped = outcome.stopped.is_some() || matches!(shown, Err(Error::Signalled(_)));
+        let write_limit = watched.ends.write_limit(is_stopped, is_drained);
         if outcome.stopped.is_none() && shown.is_ok() && !context.quiet {
             say(hints(&named(watched.hints.unwrap_or_default()), &context.terminal.stderr));
         }
@@ -274,7 +276,7 @@ impl<'a> Session<'a> {
             self.prepared = Some((like.iter().flat_map(Call::targets).cloned().collect(), prepared));
         }
         let closed = waits.close(context, self.ledger.clone());
-        let share_limit = if outcome.stopped.is_some() { LIMIT_AFTER_SIGNAL } else { SHARE_LIMIT };
+        let share_limit = if is_stopped { LIMIT_AFTER_SIGNAL } else { SHARE_LIMIT };
         if let Some(shared) = &self.shared {
             waits.share(context, &*shared.budgets, shared_records, share_limit);
         }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use memchr::memchr;
 
 use self::strings::{Found, Strings, hash};
-use super::json_text::holds_text;
+use super::json_text::{Unescaped, holds_text, unescaped};
 use super::mask::{LONG, Mask, Rest, SHORTEST_PART};
 use crate::adapter::sse::BOM;
 
@@ -18,6 +18,8 @@ use crate::adapter::sse::BOM;
 pub(super) struct Spelling {
     /// The ends of the last strings, by their fields.
     open: HashMap<Field, Beginning>,
+    /// What the fields of this event went on from: an event may have a field twice, and readers take the last one.
+    earlier: HashMap<Field, Beginning>,
     names: Vec<OpenName>,
     /// Whether these are the lines of a stream, in whose texts a secret is masked only as it is spelled.
     is_stream: bool,
@@ -47,7 +49,7 @@ const MOST_OPEN: usize = 1024;
 const OLD: usize = 64;
 
 /// A field of an answer.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Field {
     name: Vec<u8>,
     /// The numbers of the choice, the block and the tool call that it belongs to, as its event has them or by its place in lists, or the
@@ -56,13 +58,15 @@ struct Field {
 }
 
 /// What a text may have told of a secret so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Beginning {
     /// The letters of the secret, up to where the text goes on.
     letters: Vec<u8>,
     /// How many of them were told. All others are masked.
     told: usize,
     is_masked: bool,
+    /// The beginning of an escape that the text ended with.
+    cut: Vec<u8>,
 }
 
 /// What comes of a beginning.
@@ -77,10 +81,10 @@ impl Beginning {
     /// What a text ends with that may be the beginning of a secret. Parts of one may stay in it as they are where `is_answer`.
     fn at_end(mask: &Mask, text: &[u8], is_answer: bool) -> Option<Self> {
         if let Some(letters) = mask.masked_at_end(text).filter(|_| !is_answer) {
-            return Some(Self { letters: letters.to_vec(), told: 0, is_masked: true });
+            return Some(Self { letters: letters.to_vec(), is_masked: true, ..Self::default() });
         }
         let told = mask.open_at_end(text);
-        (told > 0).then(|| Self { letters: text[text.len() - told..].to_vec(), told, is_masked: false })
+        (told > 0).then(|| Self { letters: text[text.len() - told..].to_vec(), told, ..Self::default() })
     }
 
     /// How this goes on in the text that comes next.
@@ -96,7 +100,7 @@ impl Beginning {
             Rest::Whole(_) => Next::Split,
             Rest::More(start) => {
                 let letters = [&self.letters[start..], text].concat();
-                Next::More(Self { told: told.min(letters.len()), letters, is_masked })
+                Next::More(Self { told: told.min(letters.len()), letters, is_masked, cut: Vec::new() })
             }
         }
     }
@@ -145,6 +149,7 @@ impl Spelling {
             let line = line.strip_prefix(BOM).unwrap_or(line);
             if line.is_empty() {
                 self.fields.clear();
+                self.earlier.clear();
             }
             match field_of_event(line) {
                 Some((name, value)) => {
@@ -167,6 +172,7 @@ impl Spelling {
     }
 
     fn read_json(&mut self, mask: &Mask, line: &[u8]) {
+        self.earlier.retain(|field, _| field.place.starts_with(OF_EVENT));
         let mut numbers_of_line = None;
         let mut strings = Strings::new(line);
         while let Some(found) = strings.next() {
@@ -181,7 +187,7 @@ impl Spelling {
             if self.is_stream && holds_text(&field) && matches!(string, Cow::Owned(_)) {
                 self.is_split |= mask.find_exact(&string).next().is_some();
             }
-            if !self.may_matter(mask, &string) {
+            if !self.may_matter(mask, &string) && self.in_arguments(&field, &string).is_none() {
                 continue;
             }
             let numbers = *numbers_of_line.get_or_insert_with(|| {
@@ -208,7 +214,16 @@ impl Spelling {
 
     /// Most strings neither go on with a secret nor begin one.
     fn may_matter(&self, mask: &Mask, string: &[u8]) -> bool {
-        !self.open.is_empty() || mask.open_at_end(string) > 0 || mask.masked_at_end(string).is_some()
+        !(self.open.is_empty() && self.earlier.is_empty())
+            || mask.open_at_end(string) > 0
+            || mask.masked_at_end(string).is_some()
+    }
+
+    /// The text of an answer with the escapes in it read: the arguments of a tool are JSON in a string of JSON. `None` where it has none, or
+    /// where a secret in it is masked.
+    fn in_arguments(&self, field: &[u8], string: &[u8]) -> Option<Unescaped> {
+        let may_have = self.is_stream && holds_text(field) && memchr(b'\\', string).is_some();
+        str::from_utf8(string).ok().filter(|_| may_have).and_then(unescaped)
     }
 
     /// Takes in the name of a field. An end that it does not go on with stays open: every object has other names.
@@ -242,12 +257,31 @@ impl Spelling {
         let is_answer = holds_text(field);
         let field = Field { name: field.to_vec(), place: place.to_vec() };
         let before = self.open.remove(&field);
-        let next = before.map_or(Next::Other, |before| before.next(mask, string, is_answer));
+        let cut = before.as_ref().map_or(&[][..], |before| &before.cut);
+        let joined = if cut.is_empty() { Cow::Borrowed(string) } else { Cow::Owned([cut, string].concat()) };
+        let read = self.in_arguments(&field.name, &joined);
+        let (string, cut) = match &read {
+            Some(read) => (read.text.as_bytes(), &joined[joined.len() - read.cut..]),
+            None => (&*joined, &[][..]),
+        };
+        self.is_split |= read.is_some() && mask.find_exact(string).next().is_some();
+        let next = |before: &Beginning| before.next(mask, string, is_answer);
+        let next = match (before.as_ref().map(next), self.earlier.get(&field).map(next)) {
+            (Some(Next::Other) | None, Some(earlier)) => earlier,
+            (next, _) => next.unwrap_or(Next::Other),
+        };
         self.is_split |= matches!(next, Next::Split);
         let beginning = match next {
             Next::More(beginning) => Some(beginning),
             Next::Split | Next::Other => Beginning::at_end(mask, string, is_answer),
         };
+        let beginning = match beginning {
+            None if cut.is_empty() => None,
+            beginning => Some(Beginning { cut: cut.to_vec(), ..beginning.unwrap_or_default() }),
+        };
+        if let Some(before) = before {
+            self.earlier.entry(field.clone()).or_insert(before);
+        }
         if self.open.len() >= MOST_OPEN {
             self.open.retain(|_, beginning| beginning.is_masked || beginning.told >= SHORTEST_PART);
             // No answer has so many texts that end with the same letters of a key.
@@ -492,6 +526,48 @@ mod tests {
         let mut plain = Spelling::of_stream();
         plain.read(&mask, event.replace("\\u002d", "-").as_bytes());
         assert!(!plain.is_split(), "it is masked where it is spelled as it is");
+    }
+
+    #[test]
+    fn a_key_with_escapes_in_the_arguments_of_a_tool_is_found_however_it_is_cut() {
+        let mask = Mask::new(&crate::secret::testing::gateway("g"), Some(&KEY.into()));
+        let arguments = r#"{"n":"a\\nb","key":"\u0073k\u002d0123456789abcd\u0065f"}"#;
+        let event = |piece: &str| {
+            let piece = serde_json::Value::from(piece);
+            format!(
+                r#"data: {{"choices":[{{"delta":{{"tool_calls":[{{"index":0,"function":{{"arguments":{piece}}}}}]}}}}]}}"#
+            )
+        };
+        for size in [1, 2, 5, 7, 20, 100] {
+            let mut spelling = Spelling::of_stream();
+            for piece in arguments.as_bytes().chunks(size) {
+                spelling.read(&mask, event(str::from_utf8(piece).expect("ASCII")).as_bytes());
+            }
+            assert!(spelling.is_split(), "in pieces of {size}");
+        }
+        let mut other = Spelling::of_stream();
+        for piece in arguments.replace("5f", "55f").as_bytes().chunks(7) {
+            other.read(&mask, event(str::from_utf8(piece).expect("ASCII")).as_bytes());
+        }
+        assert!(!other.is_split() && other.open.is_empty());
+    }
+
+    #[test]
+    fn a_field_that_one_event_has_twice_changes_nothing() {
+        let events = pieces(r#"data: {"id":"@"}"#);
+        for twice in [
+            r#"data: {"id":"x","id":"@"}"#,
+            r#"data: {"id":"0","id":"x","id":"@"}"#,
+            r#"data: {"a":{"b":1},"id":"zz","id":"@","id":"@"}"#,
+        ] {
+            let twice = pieces(twice);
+            assert!(spelling([events[0].as_str(), &twice[1], &twice[2], &events[3]]).is_split(), "{twice:?}");
+        }
+        let [one, two] = [r#"{"a":{"id":"@"}}"#, r#"{"a":{"id":"x"},"a":{"id":"@"}}"#].map(pieces);
+        assert!(spelling([one[0].as_str(), &two[1], &one[2], &two[3]]).is_split());
+        let [one, two] = ["id: @\n\n", "id: zz\ndata: {}\nid: @\n\n"].map(pieces);
+        assert!(spelling([one[0].as_str(), &two[1], &one[2], &two[3]]).is_split());
+        assert!(!spelling([one[0].as_str(), "id: zz\n\n", &one[1], &one[2], &one[3]]).is_split());
     }
 
     #[test]

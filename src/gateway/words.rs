@@ -2,11 +2,13 @@
 //! log-probabilities of its tokens. For clients of a server, who are others than the owner of the key. At a terminal, the words of
 //! a model are the user's own and stay as they are.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde_json::Value;
 
+use super::json_text::{Unescaped, unescaped};
 use super::mask::{LONG, MASK, Mask, SHORTEST_PART};
 use crate::adapter::signature;
 use crate::chat::{StreamEvent, TokenLogprob};
@@ -34,8 +36,16 @@ pub(super) struct Words<'a> {
 struct Tail {
     kind: Kind,
     text: String,
+    /// How many letters of a secret it holds. Escapes make it longer.
+    letters: usize,
     /// How many bytes of it were handed on: fewer than tell anything of a secret.
     sent: usize,
+}
+
+/// Words as their reader takes them.
+struct Meant<'w> {
+    text: Cow<'w, str>,
+    escapes: Unescaped,
 }
 
 /// What a piece belongs to.
@@ -54,6 +64,18 @@ impl Kind {
             Self::Reasoning => StreamEvent::ReasoningDelta(text),
             Self::Arguments(index) => StreamEvent::ToolCallDelta { index, arguments: text },
         }
+    }
+
+    /// What these words mean: arguments are JSON, in which a letter may be escaped.
+    fn read(self, words: &str) -> Meant<'_> {
+        match self {
+            Self::Arguments(_) => unescaped(words),
+            Self::Text | Self::Reasoning => None,
+        }
+        .map_or_else(
+            || Meant { text: Cow::Borrowed(words), escapes: Unescaped::default() },
+            |mut escapes| Meant { text: Cow::Owned(std::mem::take(&mut escapes.text)), escapes },
+        )
     }
 }
 
@@ -84,7 +106,7 @@ impl<'a> Words<'a> {
 
     /// Whether the words so far end with what tells something of a secret, unless they go on otherwise.
     pub(super) fn is_open(&self) -> bool {
-        self.tails.iter().any(|tail| tail.text.len() >= SHORTEST_PART)
+        self.tails.iter().any(|tail| tail.letters >= SHORTEST_PART)
     }
 
     /// Takes in an event and hands on what can be told by now.
@@ -118,8 +140,8 @@ impl<'a> Words<'a> {
     /// Hands on what was held back, as nothing more comes of it.
     pub(super) fn flush(&mut self, each: &mut impl FnMut(StreamEvent)) {
         self.flush_tokens(each);
-        for Tail { kind, text, sent } in self.tails.drain(..) {
-            let is_secret = text.len() >= LONG;
+        for Tail { kind, text, letters, sent } in self.tails.drain(..) {
+            let is_secret = letters >= LONG;
             self.is_split |= is_secret;
             let rest = if is_secret { MASK } else { &text[sent..] };
             if !rest.is_empty() {
@@ -152,22 +174,26 @@ impl<'a> Words<'a> {
         let (mut whole, mut at) = tail.map_or_else(Default::default, |tail| (tail.text, tail.sent));
         let before = whole.len();
         whole.push_str(text);
+        let Meant { text, escapes } = kind.read(&whole);
         let mut said = String::new();
         let mut searched = 0;
-        for found in mask.find_exact(whole.as_bytes()) {
-            self.is_split |= found.start < before;
+        for found in mask.find_exact(text.as_bytes()) {
+            let start = escapes.place(found.start);
+            self.is_split |= start < before;
             self.has_masked = true;
             self.has_masked_reasoning |= kind == Kind::Reasoning;
-            said.push_str(whole.get(at..found.start).unwrap_or_default());
+            said.push_str(whole.get(at..start).unwrap_or_default());
             said.push_str(MASK);
-            (at, searched) = (found.end, found.end);
+            (at, searched) = (escapes.place(found.end), found.end);
         }
-        let open = mask.open_at_end(&whole.as_bytes()[searched..]);
-        let tail = whole.len() - open;
-        let until = if open < SHORTEST_PART { whole.len() } else { tail.max(at) };
+        let letters = mask.open_at_end(&text.as_bytes()[searched..]);
+        let tail = escapes.place(text.len() - letters);
+        // A mask behind a part of an escape would be no JSON.
+        let until = if letters < SHORTEST_PART { whole.len() - escapes.cut } else { tail }.max(at);
         said.push_str(&whole[at..until]);
-        if open > 0 {
-            self.tails.push(Tail { kind, text: whole[tail..].to_owned(), sent: until.saturating_sub(tail) });
+        if tail < whole.len() {
+            let sent = until.saturating_sub(tail);
+            self.tails.push(Tail { kind, text: whole[tail..].to_owned(), letters, sent });
         }
         if !said.is_empty() {
             each(kind.event(said));

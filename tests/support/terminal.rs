@@ -1,5 +1,6 @@
 //! A terminal for `llm` to run on: a pseudo-terminal whose other end the test holds.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -34,12 +35,7 @@ impl Wiring {
 
     /// Gives the command its end of a new terminal and returns ours.
     pub(super) fn connect(self, command: &mut Command) -> OwnedFd {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        // The process must not hold our end open; not every system can say so when it opens one.
-        fcntl_setfd(&master, FdFlags::CLOEXEC).expect("a descriptor");
-        grantpt(&master).expect("a terminal of ours");
-        unlockpt(&master).expect("a terminal of ours");
-        let name = ptsname(&master, Vec::new()).expect("a terminal has a name");
+        let (master, name) = open();
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let slave = rustix::fs::open(name.as_c_str(), flags, rustix::fs::Mode::empty()).expect("its other end");
         set_size(&slave, self.columns);
@@ -55,6 +51,23 @@ impl Wiring {
         }
         master
     }
+}
+
+/// Our end of a new terminal, and the path of the other one.
+fn open() -> (OwnedFd, CString) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    // The process must not hold our end open; not every system can say so when it opens one.
+    fcntl_setfd(&master, FdFlags::CLOEXEC).expect("a descriptor");
+    grantpt(&master).expect("a terminal of ours");
+    unlockpt(&master).expect("a terminal of ours");
+    let name = ptsname(&master, Vec::new()).expect("a terminal has a name");
+    (master, name)
+}
+
+/// Our end of a terminal that nobody reads, and the path under which a shell opens the other one.
+pub fn unread() -> (OwnedFd, String) {
+    let (master, name) = open();
+    (master, name.into_string().expect("a path in UTF-8"))
 }
 
 fn set_size(terminal: impl AsFd, columns: u16) {

@@ -10,6 +10,7 @@ use std::thread::{self, Scope};
 use super::{LONGEST_LINE, OutputError, OutputFile, too_long};
 use crate::batch::line::{Ended, Line};
 use crate::batch::rows::RowHash;
+use crate::call::Target;
 
 /// Lines are parsed by blocks of so many bytes.
 const BLOCK: usize = 1 << 20;
@@ -32,6 +33,8 @@ pub struct Noted {
     pub run: Arc<str>,
     /// The name of the model, which lines share.
     pub model: Arc<str>,
+    /// The models whose tries may have cost something that nobody told, once for each try.
+    pub unknown_tries: Vec<Target>,
     pub ended: Ended,
 }
 
@@ -210,7 +213,8 @@ fn parsed(block: &[u8], texts: &mut Shared) -> Block {
         match Line::parse(line) {
             Ok(line) => {
                 let (model, run) = (shared(&mut texts.models, &line.model), shared(&mut texts.runs, &line.run));
-                noted.push(Noted { row: line.row, hash: line.row_hash, run, model, ended: line.ended() });
+                let (unknown_tries, ended) = (line.unknown_tries(), line.ended());
+                noted.push(Noted { row: line.row, hash: line.row_hash, run, model, unknown_tries, ended });
             }
             Err(_) if line.last() != Some(&b'\n') => {}
             Err(error) => {

@@ -199,10 +199,12 @@ impl Session {
                     return;
                 }
                 earlier.elsewhere += cost;
-                let answer = line.ended.has_unknown_cost();
+                let has_unknown = line.ended.has_unknown_cost();
                 let verdicts = line.ended.judge_cost.is_some_and(|cost| cost.partial);
-                if answer || verdicts {
-                    earlier.lines.push(UnknownLine { row: line.row, place, answer, verdicts });
+                if has_unknown || verdicts {
+                    let tries = if has_unknown { line.unknown_tries } else { Vec::new() };
+                    let answer = has_unknown && tries.is_empty();
+                    earlier.lines.push(UnknownLine { row: line.row, place, tries, answer, verdicts });
                 }
             })
             .map_err(output_error)?;

@@ -38,7 +38,9 @@ pub(super) struct UnknownLine {
     pub(super) row: u64,
     /// The place of the model.
     pub(super) place: usize,
-    /// Whether the cost of the answer is not known.
+    /// The models that were tried at a cost that is not known, once for each try.
+    pub(super) tries: Vec<Target>,
+    /// Whether the cost of the answer is not known, and neither which model has given it.
     pub(super) answer: bool,
     /// Whether the cost of its verdicts is not known.
     pub(super) verdicts: bool,
@@ -83,7 +85,7 @@ impl Pricing<'_> {
             ));
         };
         let gone = self.gone(routes.len(), &earlier.lines)?;
-        let limits = self.limits(gone.values(), &earlier.tries)?;
+        let limits = self.limits(gone.values(), earlier)?;
         let mut tries: BTreeMap<u64, Vec<&UnknownTries>> = BTreeMap::new();
         earlier.tries.iter().for_each(|unknown| tries.entry(unknown.row).or_default().push(unknown));
         let mut lines: BTreeMap<u64, Vec<&UnknownLine>> = BTreeMap::new();
@@ -111,11 +113,20 @@ impl Pricing<'_> {
             let judging = self.judging.filter(|_| needs_verdicts);
             let verdicts = judging.map(|judging| judging.calls_about(&answer.request)).unwrap_or_default();
             for unknown in tries.into_iter().flatten() {
-                most.recorded += of_tries(&limits, unknown, &answer, &verdicts)?;
+                let target = Target { gateway: unknown.gateway.clone(), model: unknown.model.clone() };
+                // Judges that are asked no more were asked as any of these.
+                let is_asked = |call: &&Call| call.targets().any(|other| *other == target);
+                let verdict = verdicts.iter().find(is_asked).or(verdicts.first()).filter(|_| unknown.is_judge);
+                let each = of_try(&limits, target, verdict.unwrap_or(&answer))?;
+                most.recorded += each.times(unknown.tries).unwrap_or(Usd::from_picos(i64::MAX));
             }
             for line in lines.into_iter().flatten() {
+                let asked = call(line.place)?;
+                for target in &line.tries {
+                    most.elsewhere += of_try(&limits, target.clone(), &asked)?;
+                }
                 if line.answer {
-                    most.elsewhere += dearest(&limits, &call(line.place)?)?;
+                    most.elsewhere += dearest(&limits, &asked)?;
                 }
                 for verdict in verdicts.iter().filter(|_| line.verdicts) {
                     most.elsewhere += dearest(&limits, verdict)?;
@@ -135,7 +146,7 @@ impl Pricing<'_> {
     fn limits<'t>(
         &self,
         gone: impl Iterator<Item = &'t NamedRoute>,
-        tries: &[UnknownTries],
+        earlier: &Earlier,
     ) -> Result<SpendingLimits, Error> {
         let settings = &self.context.settings;
         let judges = self.judging.iter().flat_map(|judging| judging.calls());
@@ -143,28 +154,23 @@ impl Pricing<'_> {
         let targets = targets.chain(gone.flat_map(|route| route.route.targets())).map(|target| &target.gateway);
         let gateways = targets.map(|name| Ok((name.clone(), settings.gateway(name)?)));
         let mut gateways = gateways.collect::<Result<BTreeMap<_, _>, Error>>()?;
+        let of_lines = earlier.lines.iter().flat_map(|line| &line.tries).map(|target| &target.gateway);
+        let tried = earlier.tries.iter().map(|tried| &tried.gateway).chain(of_lines);
         // A gateway that the config does not have any more has no price.
-        gateways.extend(
-            tries.iter().filter_map(|tried| Some((tried.gateway.clone(), settings.gateway(&tried.gateway).ok()?))),
-        );
+        gateways.extend(tried.filter_map(|name| Some((name.clone(), settings.gateway(name).ok()?))));
         let pricing = Arc::new(pricing(settings, gateways.contains_key("demo")));
         let (budgets, allow, keys) = Default::default();
         Ok(SpendingLimits { budgets, allow, gateways, keys, pricing, store: None })
     }
 }
 
-/// The most that these tries may have cost: calls like that for the answer of their row, or like those for verdicts on it.
+/// The most that a try of this model may have cost, in a call like the one that was `asked`.
 ///
 /// # Errors
 /// That is not known.
-fn of_tries(limits: &SpendingLimits, unknown: &UnknownTries, answer: &Call, verdicts: &[Call]) -> Result<Usd, Error> {
-    let target = Target { gateway: unknown.gateway.clone(), model: unknown.model.clone() };
-    // Judges that are asked no more were asked as any of these.
-    let is_asked = |call: &&Call| call.targets().any(|other| *other == target);
-    let asked = verdicts.iter().find(is_asked).or(verdicts.first()).filter(|_| unknown.is_judge).unwrap_or(answer);
+fn of_try(limits: &SpendingLimits, target: Target, asked: &Call) -> Result<Usd, Error> {
     let alone = Call { choices: vec![Choice::from(target)], ..asked.clone() };
-    let each = limits.most(&alone).map_or_else(|_| dearest(limits, asked), Ok)?;
-    Ok(each.times(unknown.tries).unwrap_or(Usd::from_picos(i64::MAX)))
+    limits.most(&alone).map_or_else(|_| dearest(limits, asked), Ok)
 }
 
 /// The most that a call may have cost, whichever of its models has answered it.

@@ -101,6 +101,44 @@ fn a_key_is_found_whatever_comes_between_its_pieces() {
 }
 
 #[test]
+fn a_key_with_escapes_in_arguments_is_masked_however_they_are_cut() {
+    let said =
+        r#"{"url":"https:\/\/x\u002fy\u0041","key":"\u0073k\u002d012345\u00367\u003889abcdef","n":"\\u002d\n\u00e9"}"#;
+    let said = said.replace("\\u003889", "\\u00389");
+    let shown = said.replace(r"\u0073k\u002d012345\u00367\u00389abcdef", "***");
+    assert!(shown.contains("***"));
+    for size in 1..=said.len() {
+        let pieces = said.as_bytes().chunks(size).map(|piece| str::from_utf8(piece).expect("ASCII").to_owned());
+        let (told, _) = told(pieces.map(|arguments| StreamEvent::ToolCallDelta { index: 0, arguments }));
+        let all: String = told
+            .iter()
+            .map(|event| if let StreamEvent::ToolCallDelta { arguments, .. } = event { arguments } else { "" })
+            .collect();
+        let seen: serde_json::Value =
+            serde_json::from_str(&all).unwrap_or_else(|error| panic!("{size}: {error}: {all}"));
+        let key = seen["key"].as_str().expect("a text");
+        let first = key.strip_suffix("***").unwrap_or_else(|| panic!("{size}: {all}"));
+        assert!(first.len() < SHORTEST_PART && KEY.starts_with(first), "{size}: {all}");
+        let others = serde_json::from_str::<serde_json::Value>(&shown).expect("JSON");
+        assert_eq!((&seen["url"], &seen["n"]), (&others["url"], &others["n"]), "{size}");
+    }
+    // A model may write these in its text.
+    let plain = StreamEvent::TextDelta(r"sk\u002d0123456789abcdef".to_owned());
+    assert_eq!(told([plain.clone()]).0, [plain]);
+    // The answer was cut within the key, and within an escape.
+    let cut = StreamEvent::ToolCallDelta { index: 0, arguments: r"x sk\u002d0123456789\u00".to_owned() };
+    let (told, is_split) = told([cut]);
+    assert_eq!(
+        told,
+        [
+            StreamEvent::ToolCallDelta { index: 0, arguments: "x ".to_owned() },
+            StreamEvent::ToolCallDelta { index: 0, arguments: "***".to_owned() },
+        ]
+    );
+    assert!(is_split);
+}
+
+#[test]
 fn tokens_tell_no_key() {
     let token = |token: &str| TokenLogprob {
         token: token.to_owned(),
