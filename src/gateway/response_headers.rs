@@ -57,8 +57,10 @@ pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
         return RetryAdvice { retry_after: None, should_retry };
     }
     let milliseconds = text("retry-after-ms").and_then(|value| seconds(value, 0.001));
-    let retry_after =
-        milliseconds.or_else(|| text("retry-after").and_then(|value| retry_after(value, Timestamp::now())));
+    // Some gateways fill a field that they have no value for with zero.
+    let told = milliseconds.filter(|wait| !wait.is_zero());
+    let told = told.or_else(|| text("retry-after").and_then(|value| retry_after(value, Timestamp::now())));
+    let retry_after = told.or(milliseconds);
     RetryAdvice { retry_after, should_retry }
 }
 
@@ -156,6 +158,11 @@ mod tests {
         let advice = retry_advice(&both, 429);
         assert_eq!(advice, RetryAdvice { retry_after: Some(Duration::from_millis(250)), should_retry: Some(false) });
         assert_eq!(retry_advice(&both, 400), RetryAdvice { retry_after: None, should_retry: Some(false) });
+        for (both, wait) in
+            [([("retry-after", "7"), ("retry-after-ms", "0")], 7), ([("retry-after", "x"), ("retry-after-ms", "0")], 0)]
+        {
+            assert_eq!(retry_advice(&headers(&both), 429).retry_after, Some(Duration::from_secs(wait)));
+        }
         let yes = headers(&[("retry-after", "7"), ("x-should-retry", "true")]);
         assert_eq!(retry_advice(&yes, 400).retry_after, Some(Duration::from_secs(7)));
         assert_eq!(retry_advice(&headers(&[("x-should-retry", "maybe")]), 429), RetryAdvice::default());
