@@ -19,6 +19,9 @@ use crate::input::{self, Accept};
 /// The largest file that can be attached, in bytes.
 const LARGEST_FILE: u64 = 64 * 1024 * 1024;
 
+/// The largest sum of what is attached to one request, in bytes as it is sent. No gateway takes as much.
+const LARGEST_SUM: usize = 128 << 20;
+
 /// The largest sum of the files of a directory, in bytes, and the most files.
 const LARGEST_DIRECTORY: u64 = 4 << 20;
 const MOST_FILES: usize = 1_000;
@@ -35,6 +38,25 @@ fn read_as(path: &Path, accept: Accept) -> Result<Part, Error> {
     let bytes = input::read(path, LARGEST_FILE, accept).map_err(|source| Error::unreadable(path, source))?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     part(&name, bytes)
+}
+
+/// Checks that what is attached to one request is not too large together.
+///
+/// # Errors
+/// It is.
+pub fn check_sum<'p>(parts: impl IntoIterator<Item = &'p Part>) -> Result<(), Error> {
+    let size = |part: &Part| match part {
+        Part::Text(text) => text.len(),
+        Part::Image(Image { source: ImageSource::Data { base64, .. }, .. }) => base64.len(),
+        Part::File(file) => file.base64.len(),
+        Part::Audio(audio) => audio.base64.len(),
+        _ => 0,
+    };
+    if parts.into_iter().map(size).sum::<usize>() <= LARGEST_SUM {
+        return Ok(());
+    }
+    let message = format!("what is attached is larger than {} MiB together", LARGEST_SUM >> 20);
+    Err(Error::usage_hint(message, "several requests can take it"))
 }
 
 /// An image that the model's provider fetches from this URL.
@@ -258,6 +280,14 @@ fn media_type(bytes: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_attached_to_one_request_has_a_largest_sum() {
+        let half = Part::Text("x".repeat(LARGEST_SUM / 2));
+        check_sum([&half, &half]).expect("no more than that");
+        let error = check_sum([&half, &half, &Part::Text("x".into())]).expect_err("too much");
+        assert_eq!((error.exit_code(), error.to_string().contains("128 MiB together")), (2, true));
+    }
 
     #[test]
     fn a_password_in_an_address_is_refused_and_not_repeated() {

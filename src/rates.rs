@@ -40,6 +40,15 @@ impl Rates {
     /// What `usage` costs, to the picodollar. Returns `None` where a count or a rate that this takes is unknown, or where
     /// the counts contradict each other.
     pub fn cost(&self, usage: &Usage) -> Option<Usd> {
+        i64::try_from(self.picos(usage)?).ok().map(Usd::from_picos)
+    }
+
+    /// The same, or the largest amount where it is more than that.
+    pub fn cost_at_most(&self, usage: &Usage) -> Option<Usd> {
+        Some(Usd::from_picos(i64::try_from(self.picos(usage)?).unwrap_or(i64::MAX)))
+    }
+
+    fn picos(&self, usage: &Usage) -> Option<i128> {
         let (input, output) = (usage.input?, usage.output?);
         let (read, written) = (usage.cache_read.unwrap_or(0), usage.cache_write.unwrap_or(0));
         let plain = input.checked_sub(read)?.checked_sub(written)?;
@@ -58,13 +67,13 @@ impl Rates {
             (reasoning, self.reasoning),
             (1, self.request.or(Some(Usd::ZERO))),
         ];
-        let mut picos: i64 = 0;
+        let mut picos: i128 = 0;
         for (count, rate) in parts {
             if count > 0 {
-                picos = picos.checked_add(rate?.times(count)?.picos())?;
+                picos = picos.saturating_add(i128::from(rate?.picos()) * i128::from(count));
             }
         }
-        Some(Usd::from_picos(picos))
+        Some(picos)
     }
 
     /// What it costs that a token is kept in a cache for an hour: twice the price of input. That is the rule of Anthropic for all of
@@ -163,6 +172,11 @@ impl Tariff {
     /// What `usage` costs; see [`Rates::cost`].
     pub fn cost(&self, usage: &Usage) -> Option<Usd> {
         self.at(usage.input?).cost(usage)
+    }
+
+    /// The same, or the largest amount where it is more than that.
+    pub fn cost_at_most(&self, usage: &Usage) -> Option<Usd> {
+        self.at(usage.input?).cost_at_most(usage)
     }
 
     /// This tariff with all input at the highest price that may be billed for it.

@@ -276,6 +276,19 @@ fn no_parameter_walks_around_a_limit() {
         .output()
         .exits(5)
         .says("the answer may be of any length");
+    // What is larger than any amount is no unknown price.
+    let unpriced = |home: &Home, more: &[&str]| {
+        home.llm(["ask", "hi", "-q", "--allow-unpriced"])
+            .args(more)
+            .output()
+            .exits(5)
+            .says("this call may cost up to $9223372");
+    };
+    for huge in ["1000000000000000", "18446744073709551615"] {
+        unpriced(&limited, &["--max-tokens", huge]);
+        unpriced(&free, &["--max-tokens", huge, "--max-cost", "2"]);
+    }
+    unpriced(&limited, &["--max-tokens", "10000", "-p", "n=1000000000"]);
     assert!(gateway.requests().is_empty());
     limited.llm(ASK).output().exits(0);
     free.llm(ASK).args(["--max-cost", "2"]).output().exits(0);

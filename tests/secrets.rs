@@ -376,6 +376,24 @@ fn a_proxy_that_cannot_be_reached_is_named_by_its_variable() {
 
 // S14
 #[test]
+fn a_proxy_that_does_not_speak_for_a_gateway_without_tls_is_named_by_its_variable() {
+    let closing = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let proxy = format!("http://{}", closing.local_addr().expect("an address"));
+    std::thread::spawn(move || closing.incoming().flatten().for_each(drop));
+    let odd = Gateway::always(Reply::raw(b"\x15\x03\x01\x00\x02\x02\x46\r\n\r\n"));
+    for (variable, proxy) in [("http_proxy", proxy.clone()), ("ALL_PROXY", proxy), ("http_proxy", odd.origin())] {
+        let home = Home::new().config(
+            "gateway = \"corp\"\n[gateway.corp]\nbase_url = \"http://gateway.invalid/v1\"\nallow_http = true\nauth = \"none\"\n",
+        );
+        for command in [&["ask", "-m", "m", "--retries", "0", "hi"][..], &["models"]] {
+            let outcome = home.llm(command).env(variable, &proxy).output();
+            outcome.says(&format!("through the proxy {proxy} of {variable}")).says(&format!("hint: {variable} is set"));
+        }
+    }
+}
+
+// S14
+#[test]
 fn a_page_says_which_variable_names_the_proxy_that_cannot_be_used() {
     let home = Home::new().env("LLM_BASE_URL", "http://127.0.0.1:9/v1").env("LLM_API_KEY", KEY);
     let dead = format!("http://127.0.0.1:{}", closed_port());

@@ -171,6 +171,22 @@ fn a_typed_interrupt_leaves_no_live_line() {
     assert!(!outcome.terminal().contains("^C"), "{:?}", outcome.terminal());
 }
 
+// T20
+#[test]
+fn a_signal_leaves_no_live_line_of_a_list_that_is_waited_for() {
+    let gateway = Gateway::always(Reply::silence().hold());
+    for command in [&["models"][..], &["doctor"], &["key", "test"]] {
+        let running = Home::with(&gateway).llm(command).terminal(Wiring::ALL).start();
+        running.terminal.as_ref().expect("a terminal").await_screen("waiting for the models");
+        running.signal(Signal::INT);
+        let outcome = running.finish();
+        outcome.dies_by(Signal::INT.as_raw());
+        let screen = outcome.terminal();
+        let shown = screen.rfind("waiting").expect("a line");
+        assert!(screen.rfind("\r\u{1b}[J").is_some_and(|cleared| cleared > shown), "{command:?}\n{screen:?}");
+    }
+}
+
 // P02
 #[test]
 fn a_second_signal_ends_even_what_is_stuck_in_writing() {
@@ -339,10 +355,10 @@ fn a_signal_ends_a_vote_on_a_terminal_that_nobody_reads() {
     let home = Home::with(&gateway);
     let (unread, name) = crate::support::terminal::unread();
     let script = format!("exec \"$llm\" compare -m a,b --vote hi > {name}");
-    let running = home.shell(&script).terminal(Wiring::STDERR).start();
+    let running = home.shell(&script).terminal(Wiring::ALL).start();
     let began = Instant::now();
-    // A terminal keeps 4,096 bytes that nobody reads.
-    while rustix::io::ioctl_fionread(&unread).expect("a terminal") < 4_000 {
+    // No terminal keeps all of them for whoever reads it.
+    while rustix::io::ioctl_fionread(&unread).expect("a terminal") < 1_000 {
         assert!(began.elapsed() < PATIENCE, "the answers were never shown");
         std::thread::yield_now();
     }

@@ -207,17 +207,30 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 }
 
-/// A number of tokens. A float, a text, a negative or an implausibly large number is unknown, because any guess could
-/// be wrong.
+/// A number of tokens, also one that is written as a float or in a text. One with decimals, a negative or an implausibly large
+/// number is unknown, because any guess could be wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Count(pub(super) Option<u64>);
 
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl Count {
+    /// Reads the text of a JSON value.
+    pub(super) fn parse(json: &str) -> Self {
         /// No answer has a million million tokens, and sums of counts below this limit cannot overflow.
         const LIMIT: u64 = 1 << 40;
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        Ok(Self(raw.get().parse().ok().filter(|count| *count < LIMIT)))
+        let number = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(json);
+        // Some programs write all numbers as floats.
+        let digits = match number.split_once('.') {
+            Some((digits, decimals)) if !decimals.is_empty() && decimals.bytes().all(|digit| digit == b'0') => digits,
+            _ => number,
+        };
+        let is_whole = digits.bytes().all(|digit| digit.is_ascii_digit());
+        Self(digits.parse().ok().filter(|count| is_whole && *count < LIMIT))
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::parse(<&RawValue>::deserialize(deserializer)?.get()))
     }
 }
 
@@ -233,7 +246,14 @@ mod tests {
             ("-1", None),
             ("1.5", None),
             ("9223372036854775808", None),
-            ("\"12\"", None),
+            ("\"12\"", Some(12)),
+            ("12.0", Some(12)),
+            ("\"12.00\"", Some(12)),
+            ("\"+12\"", None),
+            ("\"\"", None),
+            ("\"12.\"", None),
+            ("1e2", None),
+            ("true", None),
             ("null", None),
             ("{}", None),
             ("[1]", None),

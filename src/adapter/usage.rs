@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::lenient::{Count, Text, list, maybe};
+use super::object::Object;
 use super::unpriced::is_usual_tier;
 use crate::chat::{StreamEvent, Surcharge, Usage};
 use crate::money::Usd;
@@ -227,7 +228,34 @@ struct CostParts<'a> {
 /// What a usage object says of the bill besides its tokens.
 pub(super) fn bill(usage: &RawValue) -> Bill {
     let fields: Fields<'_> = serde_json::from_str(usage.get()).unwrap_or_default();
-    Bill { cost: fields.cost(), surcharge: fields.surcharge(), cache_write_hour: fields.cache_write_hour() }
+    // A count that cannot be read may be one that is billed besides the others.
+    let unread = has_unread_count(usage, MOST_LEVELS).then_some(Surcharge::Parts);
+    Bill { cost: fields.cost(), surcharge: fields.surcharge().max(unread), cache_write_hour: fields.cache_write_hour() }
+}
+
+/// As deep as counts are in a usage object: in the details of a round.
+const MOST_LEVELS: u8 = 4;
+
+/// Whether a field says how many tokens or calls there were, in a form that cannot be read.
+fn has_unread_count(raw: &RawValue, levels: u8) -> bool {
+    let Some(deeper) = levels.checked_sub(1) else { return false };
+    if raw.get().starts_with('[') {
+        let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+        return items.into_iter().any(|item| has_unread_count(item, deeper));
+    }
+    let fields: Object<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+    fields.0.iter().any(|(name, value)| match value.get().as_bytes().first() {
+        Some(b'{' | b'[') => has_unread_count(value, deeper),
+        Some(b'n') | None => false,
+        _ => is_count(name) && Count::parse(value.get()).0.is_none() && value.get() != "\"\"",
+    })
+}
+
+/// Whether a field of this name says how many of something that is billed there were.
+fn is_count(name: &str) -> bool {
+    ["tokens", "TokenCount", "tokenCount", "_requests", "_queries", "_calls", "_used"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 fn is_some(count: Count) -> bool {
@@ -381,7 +409,23 @@ mod tests {
             r#"{"toolUsePromptTokensDetails":[{"modality":"AUDIO","tokenCount":1}]}"#,
             r#"{"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":1}]}"#,
         ];
+        let unread = [
+            r#"{"cache_read_input_tokens":-1}"#,
+            r#"{"server_tool_use":{"web_search_requests":"many"}}"#,
+            r#"{"promptTokensDetails":[{"modality":"AUDIO","tokenCount":1.5}]}"#,
+            r#"{"thoughtsTokenCount":18446744073709551616}"#,
+            r#"{"iterations":[{"output_tokens_details":{"thinking_tokens":true}}]}"#,
+        ];
         let of = |json: &str| bill(serde_json::from_str(json).expect(json)).surcharge;
+        for json in unread {
+            assert_eq!(of(json), Some(Surcharge::Parts), "{json}");
+        }
+        for json in [
+            r#"{"x_tokens":"","y_tokens":null,"tokens_per_second":1.5}"#,
+            r#"{"input_tokens":"7","output_tokens":7.0}"#,
+        ] {
+            assert_eq!(of(json), None, "{json}");
+        }
         for (all, meant) in [(&none[..], None), (&tier, Some(Surcharge::Tier)), (&parts, Some(Surcharge::Parts))] {
             for json in all {
                 assert_eq!(of(json), meant, "{json}");

@@ -265,6 +265,7 @@ impl<'r> Cook<'r> {
             return Err("its prompt is empty".to_owned());
         }
         let mut asked = Asked { system, prompt, parts: Vec::new() };
+        let mut attached = Vec::new();
         for path in self.recipe.files.as_deref().map(|name| paths(fields, name)).transpose()?.unwrap_or_default() {
             if self.recipe.is_handed_over {
                 let name = path.replace('"', "'");
@@ -280,13 +281,17 @@ impl<'r> Cook<'r> {
                 }
                 path.to_string_lossy().into_owned()
             };
-            match attachment::file_or_image(&path) {
-                Ok(Part::Text(text)) => asked.prompt = format!("{text}\n\n{}", asked.prompt),
-                Ok(part) => asked.parts.push(part),
-                Err(error) => {
-                    let cause = error.cause().map(|cause| format!(": {cause}")).unwrap_or_default();
-                    return Err(format!("{error}{cause}"));
-                }
+            let told = |error: Error| {
+                let cause = error.cause().map(|cause| format!(": {cause}")).unwrap_or_default();
+                format!("{error}{cause}")
+            };
+            attached.push(attachment::file_or_image(&path).map_err(told)?);
+            attachment::check_sum(&attached).map_err(told)?;
+        }
+        for part in attached {
+            match part {
+                Part::Text(text) => asked.prompt = format!("{text}\n\n{}", asked.prompt),
+                part => asked.parts.push(part),
             }
         }
         Ok(asked)

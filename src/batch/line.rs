@@ -190,8 +190,6 @@ struct LineAttempt<'a> {
     #[serde(borrow, default)]
     model: Cow<'a, str>,
     #[serde(default)]
-    error: Option<IgnoredAny>,
-    #[serde(default)]
     cost: Option<IgnoredAny>,
     maybe_billed: bool,
 }
@@ -256,12 +254,11 @@ impl<'a> Line<'a> {
     /// The models whose tries may have cost something that nobody told, once for each try.
     pub fn unknown_tries(&self) -> Vec<Target> {
         let Some((last, _)) = self.attempts.split_last() else { return Vec::new() };
-        let has_cost = self.cost.as_ref().is_some_and(|cost| cost.usd.is_some_and(|usd| usd.get() != "null"));
+        let is_known =
+            self.cost.as_ref().is_some_and(|cost| !cost.partial && cost.usd.is_some_and(|usd| usd.get() != "null"));
         let is_unknown = |attempt: &&LineAttempt<'_>| {
-            let is_last = std::ptr::eq(*attempt, last);
-            let gave_answer = is_last && attempt.error.is_none() && self.maybe_billed();
-            let tells_nothing = is_last && !has_cost && self.has_used();
-            attempt.cost.is_none() && (attempt.maybe_billed || gave_answer || tells_nothing)
+            let has_used = std::ptr::eq(*attempt, last) && !is_known && self.has_used();
+            attempt.cost.is_none() && (attempt.maybe_billed || has_used)
         };
         let unknown = self.attempts.iter().filter(is_unknown);
         unknown

@@ -91,6 +91,7 @@ fn gateway(context: &Context, name: &str, key_name: Option<&str>, found: &mut Ve
             ));
             Ok(0)
         }
+        Err(error @ Error::Signalled(_)) => Err(error),
         Err(error) => {
             found.push(failed_answer(&error));
             Ok(error.exit_code())

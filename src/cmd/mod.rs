@@ -49,6 +49,7 @@ use std::time::{Duration, SystemTime};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ColorChoice, FromArgMatches};
 
+use self::signals::Signals;
 use crate::adapter::mask_keys;
 use crate::catalog;
 use crate::cli::{self, Cli, Command};
@@ -87,10 +88,23 @@ impl Context {
         (self.terminal.live && !self.quiet && !self.verbose).then_some(self.terminal)
     }
 
-    /// Shows what is waited for, while work is done that may take a while. Says nothing where lines cannot be drawn.
-    fn while_waiting<T>(&self, text: &str, work: impl FnOnce() -> T) -> T {
+    /// Waits for this, and shows what is waited for where lines can be drawn. A signal ends the wait, so that no line is left.
+    ///
+    /// # Errors
+    /// The signal, or the system lacks what waiting takes.
+    fn wait_for<T>(&self, text: &str, work: impl Future<Output = T>) -> Result<T, Error> {
+        let runtime = process::runtime()?;
         let _shown = self.live_terminal().and_then(|terminal| Waiting::start(text, &terminal));
-        work()
+        runtime.block_on(async {
+            let mut signals = Signals::new();
+            let done = tokio::select! {
+                biased;
+                done = work => Ok(done),
+                signal = signals.next() => Err(Error::Signalled(signal)),
+            };
+            signals.end_at_once();
+            done
+        })
     }
 
     /// Says where other users can change the config, which names programs that are run, and where keys are sent; or that nobody can
@@ -143,9 +157,8 @@ impl Context {
 fn count_models(context: &Context, gateway: &Gateway, key: Option<Found>) -> Result<usize, Error> {
     let client = Client::new(gateway.clone(), &context.settings.env)?;
     let client = context.preparation().with_key(client, Ok(key))?;
-    let runtime = process::runtime()?;
     let load = catalog::load(gateway, &client, None, true, SystemTime::now());
-    let list = context.while_waiting(&waiting_for_list(&gateway.name), || runtime.block_on(load))?;
+    let list = context.wait_for(&waiting_for_list(&gateway.name), load)??;
     Ok(list.models.len())
 }
 

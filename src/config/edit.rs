@@ -167,9 +167,9 @@ impl ConfigEdit {
     /// further up stay. Returns whether it was there.
     pub fn remove(&mut self, key: &[String]) -> bool {
         let Some(removed) = remove(self.document.as_table_mut(), key) else { return false };
-        let kept = removed.comments.rsplit_once("\n\n").map_or("", |(kept, _)| kept).trim_start_matches('\n');
+        let kept = kept_of(&removed.comments);
         if !kept.is_empty() {
-            self.keep_comments(&format!("{kept}\n"), removed.position);
+            self.keep_comments(&kept, removed.position);
         }
         true
     }
@@ -357,12 +357,21 @@ fn remove(table: &mut Table, key: &[String]) -> Option<Removed> {
     let (first, rest) = key.split_first()?;
     if rest.is_empty() {
         let position = table.position();
+        let next = next_value(table, first);
         let (name, item) = table.remove_entry(first)?;
         let (decor, position) = match &item {
             Item::Table(inner) => (inner.decor(), inner.position()),
             _ => (name.leaf_decor(), position),
         };
-        let comments = decor.prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
+        let mut comments = decor.prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
+        if let Some(mut next) = next.filter(|_| item.is_value()).and_then(|next| table.key_mut(&next)) {
+            let decor = next.leaf_decor_mut();
+            let prefix = decor.prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
+            let kept = kept_of(&comments);
+            let gap = if kept.is_empty() || prefix.starts_with('\n') { "" } else { "\n" };
+            decor.set_prefix(format!("{kept}{gap}{prefix}"));
+            comments.clear();
+        }
         return Some(Removed { comments, position });
     }
     let (removed, is_empty) = match table.get_mut(first)? {
@@ -380,6 +389,18 @@ fn remove(table: &mut Table, key: &[String]) -> Option<Removed> {
     // The comments of the table that is removed with its last value are the ones that may speak of others.
     let outer = remove(table, &key[..1])?;
     Some(if outer.comments.is_empty() { removed } else { outer })
+}
+
+/// What stays of the comments above something that is removed, with a line end: those before an empty line.
+fn kept_of(comments: &str) -> String {
+    let kept = comments.rsplit_once("\n\n").map_or("", |(kept, _)| kept).trim_start_matches('\n');
+    if kept.is_empty() { String::new() } else { format!("{kept}\n") }
+}
+
+/// The name of the value behind this one, unless a table comes before it.
+fn next_value(table: &Table, name: &str) -> Option<String> {
+    let (next, item) = table.iter().skip_while(|(other, _)| *other != name).nth(1)?;
+    item.is_value().then(|| next.to_owned())
 }
 
 /// The smallest place of a table behind this one.

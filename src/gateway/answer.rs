@@ -26,7 +26,7 @@ use crate::error::{Failure, FailureKind};
 use crate::words::{on_one_line, shortened};
 
 /// The largest answer in one piece, in bytes.
-const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
+pub(super) const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 /// The largest answer that is no text, in bytes: the vectors of as many inputs as OpenAI takes at once.
 const LARGEST_VECTORS: usize = 128 * 1024 * 1024;
 /// The number of characters of a body that is not an answer which are shown.
@@ -89,7 +89,7 @@ impl Reading<'_> {
     }
 
     /// Whether the client gets the bytes of the answer and waits for a stream.
-    fn is_stream(&self) -> bool {
+    pub(super) fn is_stream(&self) -> bool {
         self.passed.is_some_and(ClientBody::stream)
     }
 
@@ -166,10 +166,7 @@ impl Reading<'_> {
     async fn rest(&self, mut body: Vec<u8>, response: &mut Response, largest: usize) -> Result<Vec<u8>, Failure> {
         match timeout_at(self.deadlines.first, body::read(response, &mut body, largest)).await {
             Ok(Ok(true)) => Ok(body),
-            Ok(Ok(false)) => {
-                let message = format!("the answer is larger than {} MiB", largest >> 20);
-                Err(Failure::new(FailureKind::Protocol, message).maybe_billed())
-            }
+            Ok(Ok(false)) => Err(too_large(largest)),
             Ok(Err(error)) => Err(transport::failure(error, self.client)),
             Err(_) => Err(self.deadlines.exceeded(false)),
         }
@@ -180,6 +177,7 @@ impl Reading<'_> {
         if self.passed.is_some() {
             let mut spelling = Spelling::default();
             spelling.read(&self.client.mask, &body);
+            spelling.end();
             let bytes = self.client.mask.body(body);
             if spelling.is_split() {
                 return Err(repeated_key());
@@ -262,6 +260,12 @@ impl Reading<'_> {
             Err(_) => Err(self.deadlines.exceeded(false)),
         }
     }
+}
+
+/// The failure of an answer of more bytes than these.
+pub(super) fn too_large(largest: usize) -> Failure {
+    let message = format!("the answer is larger than {} MiB", largest >> 20);
+    Failure::new(FailureKind::Protocol, message).maybe_billed()
 }
 
 /// The media type of a response.

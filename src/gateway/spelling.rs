@@ -1,30 +1,31 @@
 //! Finds a secret that an answer spells in several pieces, in one field of it after another, or in the names of its fields. For bytes
 //! that are handed on as they are: in them, pieces cannot be masked any more, unless one is so large that it is known alone.
 
+mod ends;
 mod strings;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
+use self::ends::{Beginning, Ends, Field, Kind, Next, has_escapes};
 use self::strings::{Found, Strings, hash};
-use super::json_text::{Unescaped, holds_text, unescaped};
-use super::mask::{LONG, Mask, Rest, SHORTEST_PART};
+use super::json_text::holds_text;
+use super::mask::{LONG, Mask, SHORTEST_PART};
 use crate::adapter::sse::BOM;
 
 /// What the strings of an answer end with that may be the beginning of a secret.
 #[derive(Debug, Default)]
 pub(super) struct Spelling {
-    /// The ends of the last strings, by their fields.
-    open: HashMap<Field, Beginning>,
-    /// What the fields of this event went on from: an event may have a field twice, and readers take the last one.
-    earlier: HashMap<Field, Beginning>,
+    /// Of the strings of JSON.
+    in_json: Ends,
+    /// Of the bytes of tokens.
+    bytes: Ends,
+    /// Of the fields of events themselves.
+    of_events: Ends,
     names: Vec<OpenName>,
     /// Whether these are the lines of a stream, in whose texts a secret is masked only as it is spelled.
     is_stream: bool,
-    /// The names of the fields that the event has had.
-    fields: Vec<Vec<u8>>,
     is_split: bool,
 }
 
@@ -39,72 +40,8 @@ struct OpenName {
 /// As many ends of names are kept, the longest ones.
 const MOST_NAMES: usize = 8;
 
-/// So many fields of an event are known.
-const MOST_FIELDS: usize = 64;
-
-/// The ends of so many strings are kept, unless they are long ones.
-const MOST_OPEN: usize = 1024;
-
 /// An answer is held back for the end of a name until so many other names have come.
 const OLD: usize = 64;
-
-/// A field of an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Field {
-    name: Vec<u8>,
-    /// The numbers of the choice, the block and the tool call that it belongs to, as its event has them or by its place in lists, or the
-    /// name of the object that it is in; empty for the field wherever it is.
-    place: Vec<u8>,
-}
-
-/// What a text may have told of a secret so far.
-#[derive(Debug, Clone, Default)]
-struct Beginning {
-    /// The letters of the secret, up to where the text goes on.
-    letters: Vec<u8>,
-    /// How many of them were told. All others are masked.
-    told: usize,
-    is_masked: bool,
-    /// The beginning of an escape that the text ended with.
-    cut: Vec<u8>,
-}
-
-/// What comes of a beginning.
-enum Next {
-    /// More of a secret is told than may be.
-    Split,
-    More(Beginning),
-    Other,
-}
-
-impl Beginning {
-    /// What a text ends with that may be the beginning of a secret. Parts of one may stay in it as they are where `is_answer`.
-    fn at_end(mask: &Mask, text: &[u8], is_answer: bool) -> Option<Self> {
-        if let Some(letters) = mask.masked_at_end(text).filter(|_| !is_answer) {
-            return Some(Self { letters: letters.to_vec(), is_masked: true, ..Self::default() });
-        }
-        let told = mask.open_at_end(text);
-        (told > 0).then(|| Self { letters: text[text.len() - told..].to_vec(), told, ..Self::default() })
-    }
-
-    /// How this goes on in the text that comes next.
-    fn next(&self, mask: &Mask, text: &[u8], is_answer: bool) -> Next {
-        let Some(rest) = mask.rest(&self.letters, text) else { return Next::Other };
-        let part = if let Rest::Whole(length) = rest { &text[..length] } else { text };
-        let is_large = !is_answer && mask.is_large_part(part);
-        let told = self.told + if is_large { 0 } else { part.len() };
-        let is_masked = self.is_masked || is_large;
-        match rest {
-            _ if is_masked && told >= SHORTEST_PART => Next::Split,
-            Rest::Whole(_) if is_masked => Next::Other,
-            Rest::Whole(_) => Next::Split,
-            Rest::More(start) => {
-                let letters = [&self.letters[start..], text].concat();
-                Next::More(Self { told: told.min(letters.len()), letters, is_masked, cut: Vec::new() })
-            }
-        }
-    }
-}
 
 /// So many bytes of an answer are held back for the beginning of a secret, unless it is a long one.
 const MOST_HELD: usize = 64 << 10;
@@ -129,14 +66,18 @@ impl Spelling {
 
     /// Whether an end has at least this length, with which a secret may be beginning.
     fn is_longest_end(&self, shortest: usize) -> bool {
-        self.open.values().any(|beginning| beginning.told >= shortest)
+        self.in_json.is_any_told(shortest)
+            || self.bytes.is_any_told(shortest)
+            || self.of_events.is_any_told(shortest)
             || self.names.iter().any(|name| name.beginning.told >= shortest && name.age < OLD)
     }
 
     /// Takes in that nothing more comes: an answer may have been cut within a secret.
     pub(super) fn end(&mut self) {
         self.is_split |= self.is_longest_end(LONG);
-        self.open.clear();
+        self.in_json.clear();
+        self.bytes.clear();
+        self.of_events.clear();
         self.names.clear();
     }
 
@@ -145,25 +86,20 @@ impl Spelling {
         if !mask.has_exact() {
             return;
         }
-        for line in lines.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        self.bytes.begin_event();
+        self.read_bytes(mask, lines);
+        self.of_events.begin_event();
+        for line in lines_of(lines) {
             let line = line.strip_prefix(BOM).unwrap_or(line);
             if line.is_empty() {
-                self.fields.clear();
-                self.earlier.clear();
+                self.of_events.begin_event();
             }
             match field_of_event(line) {
                 Some((name, value)) => {
                     self.add_name(mask, name);
-                    if self.may_matter(mask, value) {
-                        self.add(mask, name, OF_EVENT, value);
-                        // An event may have a field twice.
-                        let before = self.fields.iter().filter(|field| **field == name).count();
-                        if before > 0 {
-                            self.add(mask, name, &[OF_EVENT, &before.to_ne_bytes()].concat(), value);
-                        }
-                    }
-                    if self.fields.len() < MOST_FIELDS {
-                        self.fields.push(name.to_vec());
+                    if !value.is_empty() && (!self.of_events.is_empty() || may_matter(mask, value)) {
+                        let field = Field { name: name.to_vec(), place: Vec::new() };
+                        self.is_split |= self.of_events.add(mask, field, value, self.kind(name));
                     }
                 }
                 None => self.read_json(mask, line),
@@ -172,7 +108,7 @@ impl Spelling {
     }
 
     fn read_json(&mut self, mask: &Mask, line: &[u8]) {
-        self.earlier.retain(|field, _| field.place.starts_with(OF_EVENT));
+        self.in_json.begin_event();
         let mut numbers_of_line = None;
         let mut strings = Strings::new(line);
         while let Some(found) = strings.next() {
@@ -183,47 +119,66 @@ impl Spelling {
                 }
                 Found::Value(field, string) => (field, string),
             };
-            // The bytes of a text are masked as they are, so that a key with escapes in it stays.
-            if self.is_stream && holds_text(&field) && matches!(string, Cow::Owned(_)) {
-                self.is_split |= mask.find_exact(&string).next().is_some();
+            // A piece without a word changes nothing.
+            if string.is_empty() {
+                continue;
             }
-            if !self.may_matter(mask, &string) && self.in_arguments(&field, &string).is_none() {
+            let kind = self.kind(&field);
+            let is_of_stream = kind == Kind::WordsOfStream;
+            // The bytes of a text are masked as they are, so that a key with escapes in it stays.
+            if is_of_stream && matches!(string, Cow::Owned(_)) {
+                let found = |text: &[u8]| mask.find_exact(text).count();
+                self.is_split |= found(&string) > found(strings.as_written());
+            }
+            if self.in_json.is_empty() && !may_matter(mask, &string) && !(is_of_stream && has_escapes(&string)) {
                 continue;
             }
             let numbers = *numbers_of_line.get_or_insert_with(|| {
                 let numbers = numbers(line);
                 (!numbers.is_empty()).then(|| hash(&numbers))
             });
-            self.add(mask, &field, &[], &string);
+            let mut add = |place: &[u8]| {
+                let field = Field { name: field.to_vec(), place: place.to_vec() };
+                self.is_split |= self.in_json.add(mask, field, &string, kind);
+            };
+            add(&[]);
             if let Some(numbers) = numbers {
-                self.add(mask, &field, &at(numbers), &string);
+                add(&at(numbers));
             }
             // Tool calls have ids, and so have answers.
             let parent = strings.parent();
             if !parent.is_empty() {
-                self.add(mask, &field, &[b"in ", parent].concat(), &string);
+                add(&[b"in ", parent].concat());
             }
-            // One event may have pieces of several choices, or a field twice.
-            let (place, before) = (strings.place(), strings.before());
-            self.add(mask, &field, &at(place), &string);
-            if before > 0 {
-                self.add(mask, &field, &at(hash(&(place, before))), &string);
+            // One event may have pieces of several choices.
+            add(&at(strings.place()));
+        }
+    }
+
+    /// Takes in the bytes of tokens, as the log-probabilities of OpenAI's format have them beside their text.
+    fn read_bytes(&mut self, mask: &Mask, lines: &[u8]) {
+        for at in memchr::memmem::find_iter(lines, b"\"bytes\"") {
+            let list = lines[at + 7..].trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start();
+            let Some(list) = list.strip_prefix(b"[") else { continue };
+            let list = &list[..memchr(b']', list).unwrap_or(list.len())];
+            let numbers =
+                list.split(|byte| *byte == b',').map(|number| str::from_utf8(number.trim_ascii()).ok()?.parse().ok());
+            let Some(bytes) = numbers.collect::<Option<Vec<u8>>>() else { continue };
+            self.is_split |= mask.find_exact(&bytes).next().is_some();
+            if !self.bytes.is_empty() || may_matter(mask, &bytes) {
+                let field = Field { name: b"bytes".to_vec(), place: Vec::new() };
+                self.is_split |= self.bytes.add(mask, field, &bytes, Kind::Other);
             }
         }
     }
 
-    /// Most strings neither go on with a secret nor begin one.
-    fn may_matter(&self, mask: &Mask, string: &[u8]) -> bool {
-        !(self.open.is_empty() && self.earlier.is_empty())
-            || mask.open_at_end(string) > 0
-            || mask.masked_at_end(string).is_some()
-    }
-
-    /// The text of an answer with the escapes in it read: the arguments of a tool are JSON in a string of JSON. `None` where it has none, or
-    /// where a secret in it is masked.
-    fn in_arguments(&self, field: &[u8], string: &[u8]) -> Option<Unescaped> {
-        let may_have = self.is_stream && holds_text(field) && memchr(b'\\', string).is_some();
-        str::from_utf8(string).ok().filter(|_| may_have).and_then(unescaped)
+    /// What the string of this field is.
+    fn kind(&self, field: &[u8]) -> Kind {
+        match holds_text(field) {
+            false => Kind::Other,
+            true if self.is_stream => Kind::WordsOfStream,
+            true => Kind::Words,
+        }
     }
 
     /// Takes in the name of a field. An end that it does not go on with stays open: every object has other names.
@@ -248,51 +203,27 @@ impl Spelling {
         }
         self.names.push(OpenName { beginning, age: 0 });
     }
-
-    fn add(&mut self, mask: &Mask, field: &[u8], place: &[u8], string: &[u8]) {
-        // A piece without a word changes nothing.
-        if string.is_empty() {
-            return;
-        }
-        let is_answer = holds_text(field);
-        let field = Field { name: field.to_vec(), place: place.to_vec() };
-        let before = self.open.remove(&field);
-        let cut = before.as_ref().map_or(&[][..], |before| &before.cut);
-        let joined = if cut.is_empty() { Cow::Borrowed(string) } else { Cow::Owned([cut, string].concat()) };
-        let read = self.in_arguments(&field.name, &joined);
-        let (string, cut) = match &read {
-            Some(read) => (read.text.as_bytes(), &joined[joined.len() - read.cut..]),
-            None => (&*joined, &[][..]),
-        };
-        self.is_split |= read.is_some() && mask.find_exact(string).next().is_some();
-        let next = |before: &Beginning| before.next(mask, string, is_answer);
-        let next = match (before.as_ref().map(next), self.earlier.get(&field).map(next)) {
-            (Some(Next::Other) | None, Some(earlier)) => earlier,
-            (next, _) => next.unwrap_or(Next::Other),
-        };
-        self.is_split |= matches!(next, Next::Split);
-        let beginning = match next {
-            Next::More(beginning) => Some(beginning),
-            Next::Split | Next::Other => Beginning::at_end(mask, string, is_answer),
-        };
-        let beginning = match beginning {
-            None if cut.is_empty() => None,
-            beginning => Some(Beginning { cut: cut.to_vec(), ..beginning.unwrap_or_default() }),
-        };
-        if let Some(before) = before {
-            self.earlier.entry(field.clone()).or_insert(before);
-        }
-        if self.open.len() >= MOST_OPEN {
-            self.open.retain(|_, beginning| beginning.is_masked || beginning.told >= SHORTEST_PART);
-            // No answer has so many texts that end with the same letters of a key.
-            self.is_split |= self.open.len() >= MOST_OPEN / 2;
-        }
-        self.open.extend(beginning.map(|beginning| (field, beginning)));
-    }
 }
 
-/// The place of what stands in a field of an event itself, rather than in JSON.
-const OF_EVENT: &[u8] = b"event";
+/// Most strings neither go on with a secret nor begin one.
+fn may_matter(mask: &Mask, string: &[u8]) -> bool {
+    mask.open_at_end(string) > 0 || mask.masked_at_end(string).is_some()
+}
+
+/// The lines, each of which ends with a line feed, a carriage return, or both. A last one without an end is among them.
+fn lines_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        let line = &rest[..end];
+        let both = rest[end..].starts_with(b"\r\n");
+        rest = rest.get(end + if both { 2 } else { 1 }..).unwrap_or_default();
+        Some(line)
+    })
+}
 
 /// The name and the value of a field of a server-sent event; of a comment the name is empty. `None` where a line holds JSON.
 fn field_of_event(line: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -8,7 +8,7 @@ use reqwest::Response;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use super::answer::{Reading, content_type};
+use super::answer::{LARGEST_ANSWER, Reading, content_type, too_large};
 use super::deadlines::Deadlines;
 use super::relay::Relay;
 use super::transport;
@@ -61,6 +61,7 @@ impl Reading<'_> {
         let release = Instant::now() + HELD_BACK;
         let mut timer = pin!(sleep_until(limit.deadline));
         let mut frames = 0;
+        let mut read = head.len();
         let mut flow = stream.push(&head, &mut decoded);
         relay.iter_mut().for_each(|relay| relay.add(Bytes::copy_from_slice(&head)));
         loop {
@@ -107,6 +108,11 @@ impl Reading<'_> {
             match next {
                 Some(Ok(Some(chunk))) => {
                     unsent.read += chunk.len();
+                    read += chunk.len();
+                    // A client that waits for a whole answer gets all of it at once.
+                    if read > LARGEST_ANSWER && relay.is_some() && !self.is_stream() {
+                        return Err(stream.broken_by(too_large(LARGEST_ANSWER)));
+                    }
                     flow = stream.push(&chunk, &mut decoded);
                     relay.iter_mut().for_each(|relay| relay.add(chunk.clone()));
                     if chunk.len() >= LARGE_CHUNK {

@@ -174,7 +174,9 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     let lower = cause.to_lowercase();
     let encrypted = client.gateway.base_url.is_https();
     let breaks = client.proxy.as_ref().filter(|proxy| error.is_connect() && proxy.breaks_tls(&lower, encrypted));
-    if let Some(proxy) = breaks {
+    // Where there is no tunnel, the proxy itself takes the request and answers.
+    let talks = client.proxy.as_ref().filter(|_| !encrypted && !error.is_connect() && !error.is_timeout());
+    if let Some(proxy) = breaks.or(talks) {
         failure.message = format!("{} through {proxy}", failure.message);
     }
     let certificate = certificate_advice(&lower, if breaks.is_some() { "proxy" } else { "gateway" });
@@ -197,7 +199,7 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         Some("whoever runs the gateway can change that; a proxy of your own before it can do what it wants".into())
     } else if certificate.is_some() {
         certificate.map(Into::into)
-    } else if let Some(variable) = variable.filter(|_| error.is_connect()) {
+    } else if let Some(variable) = variable.filter(|_| error.is_connect() || talks.is_some()) {
         Some(proxy::doubted(variable).into())
     } else if lower.contains("invalidcontenttype") || lower.contains("corrupt message") {
         Some("the gateway does not seem to speak TLS there: is its base_url https:// by mistake?".into())

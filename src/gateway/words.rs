@@ -2,13 +2,12 @@
 //! log-probabilities of its tokens. For clients of a server, who are others than the owner of the key. At a terminal, the words of
 //! a model are the user's own and stay as they are.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde_json::Value;
 
-use super::json_text::{Unescaped, unescaped};
+use super::json_text::{Unescaped, start_of_escape, unescaped};
 use super::mask::{LONG, MASK, Mask, SHORTEST_PART};
 use crate::adapter::signature;
 use crate::chat::{StreamEvent, TokenLogprob};
@@ -42,12 +41,6 @@ struct Tail {
     sent: usize,
 }
 
-/// Words as their reader takes them.
-struct Meant<'w> {
-    text: Cow<'w, str>,
-    escapes: Unescaped,
-}
-
 /// What a piece belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -66,16 +59,17 @@ impl Kind {
         }
     }
 
-    /// What these words mean: arguments are JSON, in which a letter may be escaped.
-    fn read(self, words: &str) -> Meant<'_> {
+    /// Where what stands at this place of these words begins: in arguments, an escape is one with the letters that it takes.
+    fn start(self, words: &str, place: usize) -> usize {
         match self {
-            Self::Arguments(_) => unescaped(words),
-            Self::Text | Self::Reasoning => None,
+            Self::Arguments(_) => start_of_escape(words, place),
+            Self::Text | Self::Reasoning => place,
         }
-        .map_or_else(
-            || Meant { text: Cow::Borrowed(words), escapes: Unescaped::default() },
-            |mut escapes| Meant { text: Cow::Owned(std::mem::take(&mut escapes.text)), escapes },
-        )
+    }
+
+    /// What these words mean: arguments are JSON, in which a letter may be escaped. `None` where none is.
+    fn unescaped(self, words: &str) -> Option<Unescaped> {
+        matches!(self, Self::Arguments(_)).then(|| unescaped(words)).flatten()
     }
 }
 
@@ -174,22 +168,41 @@ impl<'a> Words<'a> {
         let (mut whole, mut at) = tail.map_or_else(Default::default, |tail| (tail.text, tail.sent));
         let before = whole.len();
         whole.push_str(text);
-        let Meant { text, escapes } = kind.read(&whole);
+        let read = kind.unescaped(&whole);
+        let spelled = mask.find_exact(whole.as_bytes()).map(|found| kind.start(&whole, found.start)..found.end);
+        let mut secrets: Vec<Range<usize>> = spelled.collect();
+        if let Some(read) = &read {
+            let meant = mask.find_exact(read.text.as_bytes());
+            secrets.extend(meant.map(|found| read.place(found.start)..read.place(found.end)));
+        }
+        secrets.sort_unstable_by_key(|found| found.start);
         let mut said = String::new();
         let mut searched = 0;
-        for found in mask.find_exact(text.as_bytes()) {
-            let start = escapes.place(found.start);
-            self.is_split |= start < before;
+        for found in secrets {
+            if searched > found.start {
+                at = at.max(found.end);
+                searched = searched.max(found.end);
+                continue;
+            }
+            self.is_split |= found.start < before;
             self.has_masked = true;
             self.has_masked_reasoning |= kind == Kind::Reasoning;
-            said.push_str(whole.get(at..start).unwrap_or_default());
+            said.push_str(whole.get(at..found.start).unwrap_or_default());
             said.push_str(MASK);
-            (at, searched) = (escapes.place(found.end), found.end);
+            (at, searched) = (found.end, found.end);
         }
-        let letters = mask.open_at_end(&text.as_bytes()[searched..]);
-        let tail = escapes.place(text.len() - letters);
+        let mut letters = mask.open_at_end(&whole.as_bytes()[searched..]);
+        let mut tail = kind.start(&whole, whole.len() - letters);
+        let mut cut = 0;
+        if let Some(read) = &read {
+            let meant = mask.open_at_end(&read.text.as_bytes()[read.text_at(searched)..]);
+            tail = tail.min(read.place(read.text.len() - meant));
+            letters = letters.max(meant);
+            cut = read.cut;
+        }
+        let tail = tail.max(searched);
         // A mask behind a part of an escape would be no JSON.
-        let until = if letters < SHORTEST_PART { whole.len() - escapes.cut } else { tail }.max(at);
+        let until = if letters < SHORTEST_PART { whole.len() - cut } else { tail }.max(at);
         said.push_str(&whole[at..until]);
         if tail < whole.len() {
             let sent = until.saturating_sub(tail);

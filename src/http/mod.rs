@@ -49,7 +49,8 @@ pub(crate) fn refusal(api: Api, failure: &Failure) -> Response {
         if let Ok(value) = wait.as_millis().to_string().parse() {
             headers.insert("retry-after-ms", value);
         }
-        if let Ok(value) = wait.as_secs().max(1).to_string().parse() {
+        // A client that waits so many whole seconds is not refused again.
+        if let Ok(value) = wait.as_millis().div_ceil(1_000).max(1).to_string().parse() {
             headers.insert(header::RETRY_AFTER, value);
         }
     }

@@ -75,14 +75,16 @@ impl Quote {
         Some(std::cmp::max_by_key(with(Some(0))?, with(usage.output)?, |cost| cost.usd))
     }
 
-    /// The most that may be billed for a request with no more input than this and so much output.
+    /// The most that may be billed for a request with no more input than this and so much output; the largest amount where it is
+    /// more than that.
     pub fn bound(&self, input: MostInput, output: u64) -> Option<Usd> {
-        let dearest = Quote { tariff: self.tariff.clone().with_dearest_input(input.mark), origin: self.origin };
+        let dearest = self.tariff.clone().with_dearest_input(input.mark);
         // A shorter prompt costs more where the price of longer ones is lower.
         let ends = self.tariff.steps.iter().map(|step| step.above).filter(|end| *end < input.tokens);
         let all = ends.chain([input.tokens]).map(|tokens| {
             let usage = Usage { input: Some(tokens), output: Some(output), ..Usage::default() };
-            dearest.most(&usage).map(|cost| cost.usd)
+            let with = |reasoning| dearest.cost_at_most(&Usage { reasoning, ..usage });
+            Some(with(Some(0))?.max(with(usage.output)?))
         });
         all.collect::<Option<Vec<_>>>()?.into_iter().max()
     }

@@ -203,6 +203,7 @@ fn the_bound_is_the_most_that_the_prices_let_a_gateway_bill() {
     assert_eq!(bound(rates("1", Some("1.25")).into(), 100, CacheMark::Hour), Some(usd("205")));
     assert_eq!(bound(rates("0", Some("3")).into(), 100, CacheMark::None), Some(usd("305")));
     assert_eq!(bound(Rates { output: None, ..rates("1", None) }.into(), 100, CacheMark::None), None);
+    assert_eq!(plain(u64::MAX), Some(Usd::from_picos(i64::MAX)), "what is too large is no unknown price");
     // A mark makes no prompt longer, and a shorter one may be the dearest.
     let steps = |above| Tariff { base: rates("3", None), steps: vec![Step { above, rates: rates("1", None) }] };
     assert_eq!(bound(steps(150), 100, CacheMark::Hour), Some(usd("605")));

@@ -1,6 +1,6 @@
 //! Recorded calls: a list of them, all about one, a conversation; for people, as JSON and as CSV.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -91,13 +91,17 @@ fn list(rows: &[Row], searched: &[String], out: &Output) -> Text {
 
 /// The list, with this many cells of each prompt.
 fn table(rows: &[Row], figures: &[Figure], searched: &[String], prompts: Option<usize>) -> Grid {
-    let zone = rows.first().map_or_else(|| "UTC".to_owned(), |row| format::local(row.at_ms, "%Z"));
-    let mut columns = vec![
-        Column::left(&format!("when ({zone})")),
-        Column::left("id"),
-        Column::left("model").wraps(12),
-        Column::left("status"),
-    ];
+    let zone = |row: &Row| format::local(row.at_ms, "%Z");
+    // In summer a zone has another name than in winter.
+    let zones: BTreeSet<String> = rows.iter().map(zone).collect();
+    let form = if zones.len() > 1 { "%m-%d %H:%M:%S %Z" } else { "%m-%d %H:%M:%S" };
+    let when = match zones.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => "when (UTC)".to_owned(),
+        [zone] => format!("when ({zone})"),
+        _ => "when".to_owned(),
+    };
+    let mut columns =
+        vec![Column::left(&when), Column::left("id"), Column::left("model").wraps(12), Column::left("status")];
     for figure in figures {
         match figure {
             Figure::Reason => {}
@@ -112,7 +116,7 @@ fn table(rows: &[Row], figures: &[Figure], searched: &[String], prompts: Option<
     let mut grid = Grid::new(columns);
     let with_reason = figures.contains(&Figure::Reason);
     for row in rows {
-        let mut cells = vec![format::local(row.at_ms, "%m-%d %H:%M:%S"), end(&row.id).to_owned(), model(row)];
+        let mut cells = vec![format::local(row.at_ms, form), end(&row.id).to_owned(), model(row)];
         cells.push(if with_reason { status(row) } else { row.status.as_str().to_owned() });
         for figure in figures {
             match figure {

@@ -197,12 +197,14 @@ mod tests {
 
     #[test]
     fn clients_are_told_to_wait_for_a_day_at_most() {
-        for (asked, expected) in [(7, 7), (99_999_999_999, 86_400)] {
+        for (asked_ms, seconds, milliseconds) in
+            [(7_000, 7, 7_000), (2_161, 3, 2_161), (30, 1, 30), (99_999_999_999_000, 86_400, 86_400_000)]
+        {
             let limited = Failure::new(FailureKind::RateLimited, "slow down").with_status(429);
-            let limited = Failure { retry_after: Some(Duration::from_secs(asked)), ..limited };
+            let limited = Failure { retry_after: Some(Duration::from_millis(asked_ms)), ..limited };
             let response = respond(Api::OpenaiChat, &limited, "id");
-            assert_eq!(response.headers()["retry-after"], expected.to_string());
-            assert_eq!(response.headers()["retry-after-ms"], (expected * 1_000).to_string());
+            assert_eq!(response.headers()["retry-after"], seconds.to_string());
+            assert_eq!(response.headers()["retry-after-ms"], milliseconds.to_string());
         }
     }
 

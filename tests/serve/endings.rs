@@ -223,18 +223,33 @@ fn no_client_gets_the_gateways_key_from_the_words_of_a_model() {
 
 #[test]
 fn no_client_gets_the_gateways_key_from_parts_of_a_whole_answer() {
-    let parts = KEY.as_bytes().chunks(5).flat_map(|piece| {
-        let piece = str::from_utf8(piece).expect("ASCII");
-        [json!({"text": "hm", "thought": true}), json!({"text": piece})]
-    });
-    let parts: Vec<Value> = parts.collect();
-    let answer = json!({"candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}]});
-    let gateway = Gateway::always(Reply::json(200, &answer));
-    let home = home(&gateway, "gemini");
+    // All of it, or an answer that was cut within it.
+    for said in [KEY, &KEY[..KEY.len() - 1]] {
+        let parts = said.as_bytes().chunks(5).flat_map(|piece| {
+            let piece = str::from_utf8(piece).expect("ASCII");
+            [json!({"text": "hm", "thought": true}), json!({"text": piece})]
+        });
+        let parts: Vec<Value> = parts.collect();
+        let answer = json!({"candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}]});
+        let gateway = Gateway::always(Reply::json(200, &answer));
+        let home = home(&gateway, "gemini");
+        let server = Server::start(&home, &[]);
+        let body = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
+        let answer = server.send(&server.key, "/v1beta/models/m:generateContent", &[], body);
+        assert!(answer.status == 502 && answer.text().contains("a key of this server"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn a_stream_for_a_client_that_waits_for_a_whole_answer_has_a_largest_size() {
+    let odd = format!("data: {{\"broken{}\n\n", "x".repeat(3 << 20));
+    let stream = (0..12).fold(Reply::sse().role().text("start"), |reply, _| reply.bytes(&odd));
+    let gateway = Gateway::always(stream.finish("stop").usage(9, 4).done());
+    let home = home(&gateway, "openai-chat");
     let server = Server::start(&home, &[]);
-    let body = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
-    let answer = server.send(&server.key, "/v1beta/models/m:generateContent", &[], body);
-    assert!(answer.status == 502 && answer.text().contains("a key of this server"), "{}", answer.text());
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
+    let answer = server.send(&server.key, "/v1/chat/completions", &[], body);
+    assert!(answer.status == 502 && answer.text().contains("larger than 32 MiB"), "{}", answer.status);
 }
 
 #[test]

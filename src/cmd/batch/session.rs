@@ -2,6 +2,7 @@
 //! models is noticed before anything is sent.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::api;
@@ -414,6 +415,10 @@ pub(super) fn absolute(path: &Path) -> String {
 pub(super) fn output_error(error: OutputError) -> Error {
     let message = error.to_string();
     match error {
+        // A line that is too long was not written by a batch.
+        OutputError::Io { source, .. } if source.kind() == ErrorKind::InvalidData => {
+            Error::usage_hint(message, "is it the output of another program?")
+        }
         OutputError::Io { path, source } => Error::Output { target: path.display().to_string(), source },
         OutputError::Locked(_) => Error::usage_hint(message, "`llm batch list` shows which one"),
         OutputError::NotEmpty(_) => {

@@ -17,6 +17,7 @@ use super::conversation::{self, Conversation};
 use super::request::Chosen;
 use super::run::Session;
 use super::{Context, attach, editor, models, request};
+use crate::attachment;
 use crate::catalog;
 use crate::chat::{Message, Part, Role};
 use crate::cli::ChatArgs;
@@ -242,7 +243,9 @@ impl<'a> Chat<'a> {
                 Ok(())
             }
             Command::File(path) => {
-                self.attached.extend(attach::named(self.context, &path, false, self.template.timeout)?);
+                let named = attach::named(self.context, &path, false, self.template.timeout)?;
+                attachment::check_sum(self.attached.iter().chain(&named))?;
+                self.attached.extend(named);
                 self.context.notice(&format!("{path} goes with the next turn"));
                 Ok(())
             }

@@ -1,5 +1,7 @@
 //! `--vote`: a person chooses the best answer without knowing whose it is.
 
+use std::io::ErrorKind;
+
 use crate::cli::{CompareArgs, CompareFormat};
 use crate::cmd::Context;
 use crate::cmd::run::Ending;
@@ -89,8 +91,17 @@ fn question(keys: &[String], stderr: &Output) -> Text {
 
 /// Waits for a key, or for a signal.
 fn key(ending: &mut Ending<'_>) -> Result<Typed, Error> {
-    let typed = ending.unless_signalled(keyboard::key)?;
-    typed.map_err(|error| Error::usage_hint(format!("no key can be read: {error}"), "--vote needs a terminal"))
+    loop {
+        match ending.unless_signalled(keyboard::key)? {
+            // The thread that reads was told of a signal.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            typed => {
+                return typed.map_err(|error| {
+                    Error::usage_hint(format!("no key can be read: {error}"), "--vote needs a terminal")
+                });
+            }
+        }
+    }
 }
 
 /// Whose answers they were, and which of them were chosen.

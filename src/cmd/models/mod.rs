@@ -9,7 +9,7 @@ mod suggest;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Context, process, waiting_for_list};
+use super::{Context, waiting_for_list};
 use crate::catalog::{self, Catalogue, Source};
 use crate::cli::{ModelsArgs, ModelsCommand};
 use crate::config::Gateway;
@@ -70,9 +70,7 @@ impl<'a> Lists<'a> {
         };
         let client = Client::new(gateway.clone(), &self.context.settings.env)?;
         let client = self.context.preparation().with_key(client, Ok(found))?;
-        let runtime = process::runtime()?;
-        let waiting = waiting_for_list(&gateway.name);
-        let list = self.context.while_waiting(&waiting, || runtime.block_on(self.fetch(&client)));
+        let list = self.context.wait_for(&waiting_for_list(&gateway.name), self.fetch(&client))?;
         match (list, without_key) {
             // The request was refused because it had no key, so the error of the key's lookup is reported.
             (Err(Failure { kind: FailureKind::Auth, .. }), Some(error)) => Err(error),

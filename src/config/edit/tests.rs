@@ -123,6 +123,14 @@ fn comments_that_speak_of_others_stay_when_something_is_removed() {
         "# all\n\n[set]\nx = [\"a\"]\n"
     );
     assert_eq!(
+        removed("# all\n\nmodel = \"m\"\nlog = \"off\"\n[set]\nx = [\"a\"]\n", "model"),
+        "# all\n\nlog = \"off\"\n[set]\nx = [\"a\"]\n"
+    );
+    assert_eq!(
+        removed("# all\n\n# of it\nmodel = \"m\"\n\n# of log\nlog = \"off\"\n", "model"),
+        "# all\n\n# of log\nlog = \"off\"\n"
+    );
+    assert_eq!(
         removed("[set]\n# of x\nx = [\"a\"] # too\ny = [\"b\"] # of y\n", "set.x"),
         "[set]\ny = [\"b\"] # of y\n"
     );

@@ -18,12 +18,12 @@ pub(super) enum Found<'j> {
 pub(super) struct Strings<'j> {
     json: &'j [u8],
     at: usize,
+    /// The last string as it is written.
+    last: &'j [u8],
     /// The name of the field that is being read.
     field: Cow<'j, [u8]>,
     /// The objects and lists that are open, from the outside in.
     levels: Vec<Level<'j>>,
-    /// The names of the fields of these objects, as far as they have come.
-    names: Vec<Cow<'j, [u8]>>,
     /// So many more bytes are read ahead.
     ahead: usize,
     /// How many more are open, which are deeper than any client reads.
@@ -41,8 +41,6 @@ struct Level<'j> {
     /// Whether its `index` is known, or was looked for in all of it.
     is_numbered: bool,
     is_list: bool,
-    /// How many of the names that are kept came before it.
-    names: usize,
     /// Of a list, how many items came before this one. Of an object, what it tells as its `index`, or else its place in a list.
     number: Option<u64>,
 }
@@ -52,8 +50,6 @@ impl<'j> Strings<'j> {
     const DEEPEST: usize = 128;
     /// So many bytes of a line are read ahead for the `index` of what a string is in.
     const FARTHEST: usize = 1 << 20;
-    /// So many names of an object are kept.
-    const MOST_NAMES: usize = 64;
     /// So many bytes of a name tell fields apart.
     const LONGEST_NAME: usize = 256;
 
@@ -61,13 +57,18 @@ impl<'j> Strings<'j> {
         Self {
             json,
             at: 0,
+            last: b"",
             field: Cow::Borrowed(b""),
             levels: Vec::new(),
-            names: Vec::new(),
             ahead: Self::FARTHEST,
             deeper: 0,
             told: [0; 2],
         }
+    }
+
+    /// The last string as it is written, with its escapes.
+    pub(super) fn as_written(&self) -> &'j [u8] {
+        self.last
     }
 
     /// The name of the field that holds the object of the last string.
@@ -88,12 +89,6 @@ impl<'j> Strings<'j> {
             outer = Some((around, level.is_list, level.number));
         }
         hash(&(outer, self.told))
-    }
-
-    /// How often the name of the last string has come in its object before: an object may have one twice.
-    pub(super) fn before(&self) -> usize {
-        let Some(level) = self.levels.last().filter(|level| !level.is_list) else { return 0 };
-        self.names[level.names..].iter().filter(|name| ***name == *self.field).count().saturating_sub(1)
     }
 
     /// Finds what the objects that are open tell as their `index` behind the last string.
@@ -141,16 +136,14 @@ impl<'j> Strings<'j> {
             _ => None,
         };
         let field = self.field.clone();
-        self.levels.push(Level { field, around: None, is_numbered: is_list, is_list, names: self.names.len(), number });
+        self.levels.push(Level { field, around: None, is_numbered: is_list, is_list, number });
     }
 
     fn close(&mut self) {
         if self.deeper > 0 {
             self.deeper -= 1;
         } else {
-            let level = self.levels.pop();
-            self.names.truncate(level.as_ref().map_or(0, |level| level.names));
-            self.field = level.map(|level| level.field).unwrap_or_default();
+            self.field = self.levels.pop().map(|level| level.field).unwrap_or_default();
         }
     }
 
@@ -187,6 +180,7 @@ impl<'j> Iterator for Strings<'j> {
         let end = end_of_string(self.json, start);
         let string = &self.json[start..end];
         self.at = end + 1;
+        self.last = string;
         let after = self.json.get(self.at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
         if after == Some(&b':') {
             let name = unescaped(string);
@@ -195,9 +189,6 @@ impl<'j> Iterator for Strings<'j> {
                 // A long one would be copied with each object and list in it.
                 Cow::Owned(own) => Cow::Owned(own[..own.len().min(Self::LONGEST_NAME)].to_vec()),
             };
-            if self.levels.last().is_some_and(|level| self.names.len() - level.names < Self::MOST_NAMES) {
-                self.names.push(self.field.clone());
-            }
             return Some(Found::Name(name));
         }
         if self.levels.len() == 1 {

@@ -138,6 +138,49 @@ fn a_key_with_escapes_in_arguments_is_masked_however_they_are_cut() {
     assert!(is_split);
 }
 
+/// What is told of the arguments of a tool that come in pieces of this size.
+fn arguments_told(mask: &Mask, said: &str, size: usize) -> String {
+    let mut words = Words::new(Some(mask));
+    let mut told = String::new();
+    let mut each = |event| {
+        if let StreamEvent::ToolCallDelta { arguments, .. } = event {
+            told.push_str(&arguments);
+        }
+    };
+    for piece in said.as_bytes().chunks(size) {
+        let arguments = str::from_utf8(piece).expect("ASCII").to_owned();
+        words.push(StreamEvent::ToolCallDelta { index: 0, arguments }, &mut each);
+    }
+    words.flush(&mut each);
+    told
+}
+
+#[test]
+fn an_escape_that_takes_letters_of_a_key_is_masked_with_it() {
+    for (key, said) in [
+        ("6fa8b0c1d2e3f405162738495a6b7c8d", r#"{"a":"x \u006fa8b0c1d2e3f405162738495a6b7c8d y"}"#),
+        ("00416fa8b0c1d2e3f405162738", r#"{"a":"x \u00416fa8b0c1d2e3f405162738 y"}"#),
+        (r#"pa"ss\0123456789"#, r#"{"a":"x pa\"ss\\0123456789 y"}"#),
+        ("nvapi-0123456789", r#"{"a":"x \nvapi-0123456789 y"}"#),
+        ("nvapi-0123456789", r#"{"a":"x \\nvapi-0123456789 y"}"#),
+        ("aaaaaaaaaaaab", r#"{"a":"x aaaaaaaaaa\u0061aaaaaaaab\u0061aaaaaaaaaaab y"}"#),
+    ] {
+        let mask = Mask::new(&crate::secret::testing::gateway("g"), Some(&key.into()));
+        for size in 1..=said.len() {
+            let told = arguments_told(&mask, said, size);
+            let read: serde_json::Value =
+                serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told} in {size}"));
+            let read = read["a"].as_str().expect("a text");
+            assert!(told.contains("***") && read.starts_with("x ") && read.ends_with(" y"), "{told} in {size}");
+            for part in key.as_bytes().windows(SHORTEST_PART + 4) {
+                let part = str::from_utf8(part).expect("ASCII");
+                assert!(!told.contains(part) && !read.contains(part) || key.starts_with('a'), "{told} in {size}");
+            }
+            assert!(!read.contains(key) && !told.contains(key), "{told} in {size}");
+        }
+    }
+}
+
 #[test]
 fn tokens_tell_no_key() {
     let token = |token: &str| TokenLogprob {

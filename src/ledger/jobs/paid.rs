@@ -70,7 +70,7 @@ pub fn unknown_tries(store: &Store, id: &str) -> Result<Vec<UnknownTries>, Store
          WHERE j.uuid = ?1 AND a.cost IS NULL
              AND (a.maybe_billed > 0
                  OR a.place = (SELECT max(place) FROM attempts WHERE call = c.id)
-                     AND (c.maybe_billed > 0 AND a.error IS NULL OR c.cost IS NULL AND {HAS_USED}))
+                     AND (c.maybe_billed > 0 OR c.cost IS NULL) AND {HAS_USED})
          GROUP BY 1, 2, 3, 4"
     );
     let of_row = |row: &SqlRow<'_>| {
