@@ -229,33 +229,38 @@ struct CostParts<'a> {
 pub(super) fn bill(usage: &RawValue) -> Bill {
     let fields: Fields<'_> = serde_json::from_str(usage.get()).unwrap_or_default();
     // A count that cannot be read may be one that is billed besides the others.
-    let unread = has_unread_count(usage, MOST_LEVELS).then_some(Surcharge::Parts);
+    let unread = has_unread_count(usage, MOST_LEVELS, false).then_some(Surcharge::Parts);
     Bill { cost: fields.cost(), surcharge: fields.surcharge().max(unread), cache_write_hour: fields.cache_write_hour() }
 }
 
 /// As deep as counts are in a usage object: in the details of a round.
 const MOST_LEVELS: u8 = 4;
 
-/// Whether a field says how many tokens or calls there were, in a form that cannot be read.
-fn has_unread_count(raw: &RawValue, levels: u8) -> bool {
+/// The objects that hold nothing but counts.
+const TOOLS: [&str; 3] = ["server_tool_use", "server_tool_use_details", "server_side_tool_usage_details"];
+
+/// Whether a field says how many tokens, or calls of tools, there were, in a form that cannot be read.
+fn has_unread_count(raw: &RawValue, levels: u8, is_of_tools: bool) -> bool {
     let Some(deeper) = levels.checked_sub(1) else { return false };
     if raw.get().starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-        return items.into_iter().any(|item| has_unread_count(item, deeper));
+        return items.into_iter().any(|item| has_unread_count(item, deeper, is_of_tools));
     }
     let fields: Object<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
     fields.0.iter().any(|(name, value)| match value.get().as_bytes().first() {
-        Some(b'{' | b'[') => has_unread_count(value, deeper),
-        Some(b'n') | None => false,
-        _ => is_count(name) && Count::parse(value.get()).0.is_none() && value.get() != "\"\"",
+        Some(b'{' | b'[') => has_unread_count(value, deeper, TOOLS.contains(&&**name)),
+        // A number, also in a text.
+        Some(b'-' | b'0'..=b'9' | b'"') if value.get().bytes().any(|byte| byte.is_ascii_digit()) => {
+            (is_of_tools || is_count(name)) && Count::parse(value.get()).0.is_none()
+        }
+        _ => false,
     })
 }
 
 /// Whether a field of this name says how many of something that is billed there were.
 fn is_count(name: &str) -> bool {
-    ["tokens", "TokenCount", "tokenCount", "_requests", "_queries", "_calls", "_used"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    let is_of_tokens = ["tokens", "TokenCount", "tokenCount"].iter().any(|end| name.ends_with(end));
+    is_of_tokens && !name.contains("per_") || matches!(name, "num_sources_used" | "num_search_queries")
 }
 
 fn is_some(count: Count) -> bool {
@@ -411,17 +416,18 @@ mod tests {
         ];
         let unread = [
             r#"{"cache_read_input_tokens":-1}"#,
-            r#"{"server_tool_use":{"web_search_requests":"many"}}"#,
+            r#"{"server_tool_use":{"web_search_requests":"3.5"}}"#,
             r#"{"promptTokensDetails":[{"modality":"AUDIO","tokenCount":1.5}]}"#,
             r#"{"thoughtsTokenCount":18446744073709551616}"#,
-            r#"{"iterations":[{"output_tokens_details":{"thinking_tokens":true}}]}"#,
+            r#"{"iterations":[{"output_tokens_details":{"thinking_tokens":-7}}]}"#,
         ];
         let of = |json: &str| bill(serde_json::from_str(json).expect(json)).surcharge;
         for json in unread {
             assert_eq!(of(json), Some(Surcharge::Parts), "{json}");
         }
         for json in [
-            r#"{"x_tokens":"","y_tokens":null,"tokens_per_second":1.5}"#,
+            r#"{"x_tokens":"","y_tokens":null,"z_tokens":true,"tokens_per_second":1.5,"cost_per_million_tokens":0.15}"#,
+            r#"{"model_used":"gpt-5","cache_used":false,"credits_used":0.25,"tool_calls":1.5,"max_tokens":"none"}"#,
             r#"{"input_tokens":"7","output_tokens":7.0}"#,
         ] {
             assert_eq!(of(json), None, "{json}");

@@ -265,7 +265,7 @@ impl<'r> Cook<'r> {
             return Err("its prompt is empty".to_owned());
         }
         let mut asked = Asked { system, prompt, parts: Vec::new() };
-        let mut attached = Vec::new();
+        let (mut attached, mut bytes) = (Vec::new(), 0);
         for path in self.recipe.files.as_deref().map(|name| paths(fields, name)).transpose()?.unwrap_or_default() {
             if self.recipe.is_handed_over {
                 let name = path.replace('"', "'");
@@ -285,8 +285,10 @@ impl<'r> Cook<'r> {
                 let cause = error.cause().map(|cause| format!(": {cause}")).unwrap_or_default();
                 format!("{error}{cause}")
             };
-            attached.push(attachment::file_or_image(&path).map_err(told)?);
-            attachment::check_sum(&attached).map_err(told)?;
+            let part = attachment::file_or_image(&path).map_err(told)?;
+            bytes += attachment::size(&part);
+            attachment::check_sum(bytes).map_err(told)?;
+            attached.push(part);
         }
         for part in attached {
             match part {

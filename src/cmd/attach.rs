@@ -31,7 +31,7 @@ pub(super) fn read(context: &Context, args: &PromptArgs) -> Result<Vec<Part>, Er
             "-" => parts.push(attachment::part("stdin", prompt::stdin_bytes(|text| context.urgent(text))?)?),
             name => parts.extend(named(context, name, args.dry_run, patience)?),
         }
-        attachment::check_sum(&parts)?;
+        attachment::check_sum(parts.iter().map(attachment::size).sum())?;
     }
     Ok(parts)
 }

@@ -99,8 +99,8 @@ impl Context {
             let mut signals = Signals::new();
             let done = tokio::select! {
                 biased;
-                done = work => Ok(done),
                 signal = signals.next() => Err(Error::Signalled(signal)),
+                done = work => Ok(done),
             };
             signals.end_at_once();
             done

@@ -153,21 +153,31 @@ fn searches(context: &Context, args: &ProbeArgs, base: &[Call]) -> Result<Vec<Op
     let search = |target: &Target| {
         let listed = match gateways.get(&target.gateway) {
             None => Some(demo::CONTEXT),
-            Some(gateway) => listed_context(context, args, gateway, target),
+            Some(gateway) => listed_context(context, args, gateway, target)?,
         };
-        Some(Search::new(listed, (limit > 0).then_some(limit)))
+        Ok(Some(Search::new(listed, (limit > 0).then_some(limit))))
     };
-    Ok(targets.map(search).collect())
+    targets.map(search).collect()
 }
 
-/// The context that the gateway lists for a model, in tokens.
-fn listed_context(context: &Context, args: &ProbeArgs, gateway: &Gateway, target: &Target) -> Option<u64> {
-    let list = Lists::new(context, false, false).of(gateway, args.to.key.as_deref());
-    let listed = list.map(|list| list.find(&target.model).and_then(|model| model.context));
-    listed.unwrap_or_else(|error| {
-        context.notice(&format!("{}: its list of models could not be fetched: {error}", target.gateway));
-        None
-    })
+/// The context that the gateway lists for a model, in tokens; `None` where it does not say.
+///
+/// # Errors
+/// A signal came.
+fn listed_context(
+    context: &Context,
+    args: &ProbeArgs,
+    gateway: &Gateway,
+    target: &Target,
+) -> Result<Option<u64>, Error> {
+    match Lists::new(context, false, false).of(gateway, args.to.key.as_deref()) {
+        Ok(list) => Ok(list.find(&target.model).and_then(|model| model.context)),
+        Err(error @ Error::Signalled(_)) => Err(error),
+        Err(error) => {
+            context.notice(&format!("{}: its list of models could not be fetched: {error}", target.gateway));
+            Ok(None)
+        }
+    }
 }
 
 /// Collects the answers, and shows what they prove when all calls have ended.

@@ -368,8 +368,9 @@ fn remove(table: &mut Table, key: &[String]) -> Option<Removed> {
             let decor = next.leaf_decor_mut();
             let prefix = decor.prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
             let kept = kept_of(&comments);
+            let before = if comments.starts_with('\n') && !kept.is_empty() { "\n" } else { "" };
             let gap = if kept.is_empty() || prefix.starts_with('\n') { "" } else { "\n" };
-            decor.set_prefix(format!("{kept}{gap}{prefix}"));
+            decor.set_prefix(format!("{before}{kept}{gap}{prefix}"));
             comments.clear();
         }
         return Some(Removed { comments, position });

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use self::ends::{Beginning, Ends, Field, Kind, Next, has_escapes};
+use self::ends::{Beginning, Ends, Field, Kind, LONGEST_NAME, Next, has_escapes};
 use self::strings::{Found, Strings, hash};
 use super::json_text::holds_text;
 use super::mask::{LONG, Mask, SHORTEST_PART};
@@ -42,6 +42,9 @@ const MOST_NAMES: usize = 8;
 
 /// An answer is held back for the end of a name until so many other names have come.
 const OLD: usize = 64;
+
+/// The bytes of a token are no longer than this, as they are written.
+const LONGEST_LIST: usize = 64 << 10;
 
 /// So many bytes of an answer are held back for the beginning of a secret, unless it is a long one.
 const MOST_HELD: usize = 64 << 10;
@@ -86,8 +89,9 @@ impl Spelling {
         if !mask.has_exact() {
             return;
         }
-        self.bytes.begin_event();
-        self.read_bytes(mask, lines);
+        if !self.is_stream {
+            self.read_bytes(mask, lines);
+        }
         self.of_events.begin_event();
         for line in lines_of(lines) {
             let line = line.strip_prefix(BOM).unwrap_or(line);
@@ -98,8 +102,8 @@ impl Spelling {
                 Some((name, value)) => {
                     self.add_name(mask, name);
                     if !value.is_empty() && (!self.of_events.is_empty() || may_matter(mask, value)) {
-                        let field = Field { name: name.to_vec(), place: Vec::new() };
-                        self.is_split |= self.of_events.add(mask, field, value, self.kind(name));
+                        let field = Field::new(name, &[]);
+                        self.is_split |= self.of_events.add(mask, field, value, (self.kind(name), true));
                     }
                 }
                 None => self.read_json(mask, line),
@@ -109,6 +113,9 @@ impl Spelling {
 
     fn read_json(&mut self, mask: &Mask, line: &[u8]) {
         self.in_json.begin_event();
+        if self.is_stream {
+            self.read_bytes(mask, line);
+        }
         let mut numbers_of_line = None;
         let mut strings = Strings::new(line);
         while let Some(found) = strings.next() {
@@ -134,40 +141,50 @@ impl Spelling {
                 continue;
             }
             let numbers = *numbers_of_line.get_or_insert_with(|| {
-                let numbers = numbers(line);
+                let numbers = numbers_of(line);
                 (!numbers.is_empty()).then(|| hash(&numbers))
             });
-            let mut add = |place: &[u8]| {
-                let field = Field { name: field.to_vec(), place: place.to_vec() };
-                self.is_split |= self.in_json.add(mask, field, &string, kind);
+            let mut add = |place: &[u8], one: bool| {
+                self.is_split |= self.in_json.add(mask, Field::new(&field, place), &string, (kind, one));
             };
-            add(&[]);
+            add(&[], false);
             if let Some(numbers) = numbers {
-                add(&at(numbers));
+                add(&at(numbers), false);
             }
             // Tool calls have ids, and so have answers.
             let parent = strings.parent();
             if !parent.is_empty() {
-                add(&[b"in ", parent].concat());
+                add(&[b"in ", &parent[..parent.len().min(LONGEST_NAME)]].concat(), false);
             }
             // One event may have pieces of several choices.
-            add(&at(strings.place()));
+            add(&at(strings.place()), true);
         }
     }
 
     /// Takes in the bytes of tokens, as the log-probabilities of OpenAI's format have them beside their text.
     fn read_bytes(&mut self, mask: &Mask, lines: &[u8]) {
-        for at in memchr::memmem::find_iter(lines, b"\"bytes\"") {
-            let list = lines[at + 7..].trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start();
+        let mut lists = memchr::memmem::find_iter(lines, b"\"bytes\"").peekable();
+        if lists.peek().is_none() {
+            return;
+        }
+        // Those of one choice may come between those of another.
+        let mut places = vec![Vec::new()];
+        places.extend(self.is_stream.then(|| at(hash(&numbers_of(lines)))));
+        for start in lists {
+            let list = lines[start + 7..].trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start();
             let Some(list) = list.strip_prefix(b"[") else { continue };
-            let list = &list[..memchr(b']', list).unwrap_or(list.len())];
-            let numbers =
-                list.split(|byte| *byte == b',').map(|number| str::from_utf8(number.trim_ascii()).ok()?.parse().ok());
+            let is_of_list = |byte: &&u8| byte.is_ascii_digit() || byte.is_ascii_whitespace() || **byte == b',';
+            let length = list.iter().take(LONGEST_LIST).take_while(is_of_list).count();
+            let numbers = list[..length].split(|byte| *byte == b',');
+            let numbers = numbers.map(|number| str::from_utf8(number.trim_ascii()).ok()?.parse().ok());
             let Some(bytes) = numbers.collect::<Option<Vec<u8>>>() else { continue };
             self.is_split |= mask.find_exact(&bytes).next().is_some();
-            if !self.bytes.is_empty() || may_matter(mask, &bytes) {
-                let field = Field { name: b"bytes".to_vec(), place: Vec::new() };
-                self.is_split |= self.bytes.add(mask, field, &bytes, Kind::Other);
+            if self.bytes.is_empty() && !may_matter(mask, &bytes) {
+                continue;
+            }
+            for place in &places {
+                let field = Field::new(b"bytes", place);
+                self.is_split |= self.bytes.add(mask, field, &bytes, (Kind::Other, false));
             }
         }
     }
@@ -242,7 +259,7 @@ fn at(place: u64) -> Vec<u8> {
 }
 
 /// All numbers of the fields `index` and the like, one after the other.
-fn numbers(json: &[u8]) -> Vec<u8> {
+fn numbers_of(json: &[u8]) -> Vec<u8> {
     let mut numbers = Vec::new();
     for at in memchr::memmem::find_iter(json, b"index\":") {
         let number = json[at + 7..].iter().skip_while(|byte| **byte == b' ').take_while(|byte| byte.is_ascii_digit());

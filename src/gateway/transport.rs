@@ -174,8 +174,11 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
     let lower = cause.to_lowercase();
     let encrypted = client.gateway.base_url.is_https();
     let breaks = client.proxy.as_ref().filter(|proxy| error.is_connect() && proxy.breaks_tls(&lower, encrypted));
-    // Where there is no tunnel, the proxy itself takes the request and answers.
-    let talks = client.proxy.as_ref().filter(|_| !encrypted && !error.is_connect() && !error.is_timeout());
+    // Where there is no tunnel, the proxy itself takes the request and begins the answer.
+    let talks = client
+        .proxy
+        .as_ref()
+        .filter(|_| !encrypted && error.is_request() && !error.is_connect() && !error.is_timeout());
     if let Some(proxy) = breaks.or(talks) {
         failure.message = format!("{} through {proxy}", failure.message);
     }

@@ -244,7 +244,7 @@ impl<'a> Chat<'a> {
             }
             Command::File(path) => {
                 let named = attach::named(self.context, &path, false, self.template.timeout)?;
-                attachment::check_sum(self.attached.iter().chain(&named))?;
+                attachment::check_sum(self.attached.iter().chain(&named).map(attachment::size).sum())?;
                 self.attached.extend(named);
                 self.context.notice(&format!("{path} goes with the next turn"));
                 Ok(())

@@ -20,10 +20,19 @@ pub(super) struct Ends {
 /// A field of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Field {
-    pub(super) name: Vec<u8>,
+    name: Vec<u8>,
     /// The numbers of the choice, the block and the tool call that it belongs to, as its event has them or by its place in lists, or the
     /// name of the object that it is in; empty for the field wherever it is.
-    pub(super) place: Vec<u8>,
+    place: Vec<u8>,
+}
+
+/// So many bytes of a name tell fields apart.
+pub(super) const LONGEST_NAME: usize = 256;
+
+impl Field {
+    pub(super) fn new(name: &[u8], place: &[u8]) -> Self {
+        Self { name: name[..name.len().min(LONGEST_NAME)].to_vec(), place: place.to_vec() }
+    }
 }
 
 /// What a string is, which decides what is masked in it.
@@ -118,10 +127,11 @@ impl Ends {
         self.earlier.clear();
     }
 
-    /// Takes in the string of a field. Returns whether a secret was told in pieces, or by escapes.
-    pub(super) fn add(&mut self, mask: &Mask, field: Field, string: &[u8], kind: Kind) -> bool {
+    /// Takes in the string of a field. Where the field is `one` in its event, it is the same one that comes again. Returns whether a
+    /// secret was told in pieces, or by escapes.
+    pub(super) fn add(&mut self, mask: &Mask, field: Field, string: &[u8], (kind, one): (Kind, bool)) -> bool {
         let open = self.open.remove(&field).unwrap_or_default();
-        let earlier = self.earlier.get(&field);
+        let earlier = self.earlier.get(&field).filter(|_| one);
         let is_again = earlier.is_some();
         let mut next = Goings { mask, string, kind, is_split: false, beginnings: Vec::new() };
         next.after(earlier.into_iter().flatten().chain(&open));
@@ -129,7 +139,7 @@ impl Ends {
         let has_any = !open.is_empty() || !beginnings.is_empty();
         if is_again {
             beginnings.extend(open);
-        } else if has_any {
+        } else if one && has_any {
             is_split |= thin(&mut self.earlier);
             self.earlier.insert(field.clone(), open);
         }

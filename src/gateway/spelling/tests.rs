@@ -336,3 +336,25 @@ fn the_bytes_of_tokens_tell_no_key() {
         [event(b"Hello"), event(&KEY.as_bytes()[..5]), event(b"!"), r#"{"bytes":null,"x":"bytes"}"#.to_owned()];
     assert!(!spelling(others.iter().map(String::as_str)).is_split());
 }
+
+#[test]
+fn letters_of_a_key_among_many_others_are_no_key() {
+    let tokens = KEY.chars().flat_map(|letter| [letter.to_string(), "other".into(), "s".into()]);
+    let tokens: Vec<String> = tokens
+        .map(|token| {
+            format!(r#"{{"token":"{token}","bytes":{:?},"top_logprobs":[{{"token":"x"}}]}}"#, token.as_bytes())
+        })
+        .collect();
+    let mut whole = spelling([format!(r#"{{"logprobs":{{"content":[{}]}}}}"#, tokens.join(",")).as_str()]);
+    whole.end();
+    assert!(!whole.is_split());
+}
+
+#[test]
+fn long_names_of_many_fields_take_little_memory() {
+    let name = "n".repeat(4 << 20);
+    let ends = spelling([format!(r#"{{"{name}":[{}]}}"#, vec![r#""s""#; 3_000].join(",")).as_str()]);
+    assert!(ends.in_json.len() <= super::ends::MOST_OPEN);
+    let nested = format!("{}{}", r#"[{"bytes":"#.repeat(200_000), "}]".repeat(200_000));
+    spelling([nested.as_str()]);
+}
