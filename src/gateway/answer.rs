@@ -144,6 +144,7 @@ impl Reading<'_> {
         let Ok(answer) = self.adapter.decode_response(&self.client.mask.body(body.to_vec())) else { return true };
         let mut words = self.words();
         answer.response.into_events().into_iter().for_each(|piece| words.push(piece, &mut |_| {}));
+        words.flush(&mut |_| {});
         words.has_masked()
     }
 

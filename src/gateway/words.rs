@@ -93,7 +93,7 @@ impl<'a> Words<'a> {
         self.is_split
     }
 
-    /// Whether the words held a whole secret.
+    /// Whether the words held a secret, or ended within one.
     pub(super) fn has_masked(&self) -> bool {
         self.has_masked
     }
@@ -137,6 +137,7 @@ impl<'a> Words<'a> {
         for Tail { kind, text, letters, sent } in self.tails.drain(..) {
             let is_secret = letters >= LONG;
             self.is_split |= is_secret;
+            self.has_masked |= is_secret;
             let rest = if is_secret { MASK } else { &text[sent..] };
             if !rest.is_empty() {
                 each(kind.event(rest.to_owned()));
