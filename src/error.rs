@@ -103,6 +103,11 @@ impl Error {
         matches!(lack(error), Some(Lack::Files | Lack::Memory))
     }
 
+    /// Whether a signal was received, rather than that the reader of our output has left.
+    pub fn is_signal(&self) -> bool {
+        matches!(self, Self::Signalled(signal) if *signal != SIGPIPE)
+    }
+
     /// The exit code that scripts see. A signal has none: the process dies by it.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -254,8 +254,7 @@ impl<'a> Line<'a> {
     /// The models whose tries may have cost something that nobody told, once for each try.
     pub fn unknown_tries(&self) -> Vec<Target> {
         let Some((last, _)) = self.attempts.split_last() else { return Vec::new() };
-        let is_known =
-            self.cost.as_ref().is_some_and(|cost| !cost.partial && cost.usd.is_some_and(|usd| usd.get() != "null"));
+        let is_known = self.cost.as_ref().is_some_and(|cost| !cost.partial && cost.usd.is_some());
         let is_unknown = |attempt: &&LineAttempt<'_>| {
             let has_used = std::ptr::eq(*attempt, last) && !is_known && self.has_used();
             attempt.cost.is_none() && (attempt.maybe_billed || has_used)

@@ -17,7 +17,7 @@ use crate::batch::{Control, StopReason};
 use crate::call::{Call, Target};
 use crate::cli::{self, PromptArgs};
 use crate::config::LogLevel;
-use crate::error::{Error, SIGPIPE};
+use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{LedgerWriter, Records, Turn};
 use crate::policy::budget::{BudgetStore, SqliteBudgets};
@@ -262,8 +262,7 @@ impl<'a> Session<'a> {
             None => watched.view.finish(&outcome, &mut Ending { waits: &mut waits, recording: recording.as_ref() }),
         };
         // A signal may also come while the view asks something or works.
-        let is_stopped =
-            outcome.stopped.is_some() || matches!(shown, Err(Error::Signalled(signal)) if signal != SIGPIPE);
+        let is_stopped = outcome.stopped.is_some() || shown.as_ref().is_err_and(Error::is_signal);
         let write_limit = watched.ends.write_limit(is_stopped, is_drained);
         if outcome.stopped.is_none() && shown.is_ok() && !context.quiet {
             say(hints(&named(watched.hints.unwrap_or_default()), &context.terminal.stderr));

@@ -168,6 +168,11 @@ impl Mask {
         })
     }
 
+    /// Whether a text tells a long secret by its escapes: by what it means, it has more of them than as it is `spelled`.
+    pub(super) fn tells_more(&self, meant: &[u8], spelled: &[u8]) -> bool {
+        self.find_exact(meant).count() > self.find_exact(spelled).count()
+    }
+
     /// How many bytes at the end may be the beginning of a long secret.
     pub(super) fn open_at_end(&self, bytes: &[u8]) -> usize {
         let open = |secret: &memmem::Finder<'_>| {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use self::ends::{Beginning, Ends, Field, Kind, LONGEST_NAME, Next, has_escapes};
+use self::ends::{Beginning, Ends, Field, Kind, LONGEST_NAME, Next};
 use self::strings::{Found, Strings, hash};
 use super::json_text::holds_text;
 use super::mask::{LONG, Mask, SHORTEST_PART};
@@ -134,10 +134,10 @@ impl Spelling {
             let is_of_stream = kind == Kind::WordsOfStream;
             // The bytes of a text are masked as they are, so that a key with escapes in it stays.
             if is_of_stream && matches!(string, Cow::Owned(_)) {
-                let found = |text: &[u8]| mask.find_exact(text).count();
-                self.is_split |= found(&string) > found(strings.as_written());
+                self.is_split |= mask.tells_more(&string, strings.as_written());
             }
-            if self.in_json.is_empty() && !may_matter(mask, &string) && !(is_of_stream && has_escapes(&string)) {
+            let may_have_escapes = is_of_stream && memchr(b'\\', &string).is_some();
+            if self.in_json.is_empty() && !may_matter(mask, &string) && !may_have_escapes {
                 continue;
             }
             let numbers = *numbers_of_line.get_or_insert_with(|| {

@@ -386,7 +386,7 @@ impl<'a, S: Service + 'static> Run<'a, S> {
             };
             open.insert(call.index, (Arc::new(call), recorder));
         }
-        let is_shown = matches!(why, Error::Signalled(signal) if signal != SIGPIPE);
+        let is_shown = why.is_signal();
         let mut why = why;
         for (call, recorder) in open.into_values() {
             let record = self.finish(&call, recorder, now).await;

@@ -209,8 +209,7 @@ impl Goings<'_> {
             None => return,
         };
         // What is there as it is, is masked.
-        let found = |text: &[u8]| self.mask.find_exact(text).count();
-        self.is_split |= found(text) > found(self.string);
+        self.is_split |= self.mask.tells_more(text, self.string);
         if self.go_on(before, text, Some(cut)) {
             return;
         }
@@ -240,9 +239,4 @@ impl Goings<'_> {
 fn read_escapes(text: &[u8]) -> Option<Unescaped> {
     memchr(b'\\', text)?;
     unescaped(str::from_utf8(text).ok()?)
-}
-
-/// Whether the text has escapes.
-pub(super) fn has_escapes(text: &[u8]) -> bool {
-    read_escapes(text).is_some()
 }

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use memchr::memchr;
 
+use super::ends::LONGEST_NAME;
 use crate::gateway::json_text::end_of_string;
 
 /// A string in JSON.
@@ -50,8 +51,6 @@ impl<'j> Strings<'j> {
     const DEEPEST: usize = 128;
     /// So many bytes of a line are read ahead for the `index` of what a string is in.
     const FARTHEST: usize = 1 << 20;
-    /// So many bytes of a name tell fields apart.
-    const LONGEST_NAME: usize = 256;
 
     pub(super) fn new(json: &'j [u8]) -> Self {
         Self {
@@ -84,7 +83,7 @@ impl<'j> Strings<'j> {
             let around = *level.around.get_or_insert_with(|| match outer {
                 // What an object tells of itself goes before its place in the list.
                 Some((around, true, _)) if !level.is_list => around,
-                outer => hash(&(outer, &level.field[..level.field.len().min(Self::LONGEST_NAME)])),
+                outer => hash(&(outer, &level.field[..level.field.len().min(LONGEST_NAME)])),
             });
             outer = Some((around, level.is_list, level.number));
         }
@@ -187,7 +186,7 @@ impl<'j> Iterator for Strings<'j> {
             self.field = match &name {
                 Cow::Borrowed(_) => name.clone(),
                 // A long one would be copied with each object and list in it.
-                Cow::Owned(own) => Cow::Owned(own[..own.len().min(Self::LONGEST_NAME)].to_vec()),
+                Cow::Owned(own) => Cow::Owned(own[..own.len().min(LONGEST_NAME)].to_vec()),
             };
             return Some(Found::Name(name));
         }
