@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::{Call, Target};
-use crate::chat::{Response, StreamEvent, Usage};
+use crate::chat::{Response, StreamEvent, TokenLogprob, Usage};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
 
@@ -144,6 +144,26 @@ impl Event {
             _ => false,
         }
     }
+
+    /// How many bytes of an answer it holds.
+    fn size(&self) -> usize {
+        match self {
+            Self::Bytes { bytes, .. } => bytes.len(),
+            Self::Stream(piece) => match piece {
+                StreamEvent::TextDelta(text)
+                | StreamEvent::ReasoningDelta(text)
+                | StreamEvent::ReasoningSignature(text)
+                | StreamEvent::ToolCallDelta { arguments: text, .. } => text.len(),
+                StreamEvent::Logprobs(tokens) => tokens.iter().map(TokenLogprob::size).sum(),
+                StreamEvent::Start { .. }
+                | StreamEvent::ToolCallStart { .. }
+                | StreamEvent::Missing(_)
+                | StreamEvent::Usage(_)
+                | StreamEvent::Finish(_) => 0,
+            },
+            _ => 0,
+        }
+    }
 }
 
 /// What the bytes that are passed on tell their client.
@@ -172,6 +192,9 @@ pub struct Meta {
 
 /// How many messages wait for a policy which decides later whether their events count.
 const BUFFERED_MESSAGES: usize = 64;
+
+/// A message that holds more bytes of an answer takes the place of several, so that the bytes that wait are bounded too.
+const MESSAGE_BYTES: usize = 64 * 1024;
 
 /// The sending end of the run's one channel, for one call.
 #[derive(Debug, Clone)]
@@ -241,7 +264,10 @@ impl Events {
         if events.is_empty() {
             return Ok(());
         }
-        let permit = self.sender.reserve().await.map_err(|_| Stopped)?;
+        let bytes: usize = events.iter().map(|event| event.event.size()).sum();
+        // One larger than the channel is sent when nothing else waits.
+        let places = (bytes / MESSAGE_BYTES).clamp(1, self.sender.max_capacity());
+        let mut permits = self.sender.reserve_many(places).await.map_err(|_| Stopped)?;
         self.announce(events);
         if events.iter().any(|event| event.event.is_output()) {
             self.has_output.store(true, Ordering::Relaxed);
@@ -249,7 +275,9 @@ impl Events {
         if let Some(observer) = &self.observer {
             observer.observe(events);
         }
-        permit.send(std::mem::take(events));
+        if let Some(permit) = permits.next() {
+            permit.send(std::mem::take(events));
+        }
         Ok(())
     }
 
@@ -409,5 +437,28 @@ impl Observed {
             self.is_final = false;
             self.lost.push(Lost { model, usage });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn large_messages_wait_one_by_one() {
+        let (sender, mut receiver) = mpsc::channel(4);
+        let events = Events::new(0, Instant::now(), sender);
+        let piece = |bytes: usize| Event::Stream(StreamEvent::TextDelta("x".repeat(bytes)));
+        for _ in 0..2 {
+            events.emit(piece(2 * MESSAGE_BYTES)).await.expect("the run goes on");
+        }
+        let large = [piece(3 * MESSAGE_BYTES), piece(100 * MESSAGE_BYTES)];
+        for event in large {
+            let mut sending = std::pin::pin!(events.emit(event));
+            assert!(futures_util::poll!(&mut sending).is_pending(), "others wait");
+            while receiver.try_recv().is_ok() {}
+            sending.await.expect("the run goes on");
+        }
+        assert!(receiver.try_recv().is_ok(), "what is larger than all places is sent as well");
     }
 }

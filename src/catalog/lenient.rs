@@ -32,6 +32,29 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Maybe<T> {
     }
 }
 
+/// What is read from the fields of an object. A list counts as another type, although its items could be taken for the fields in
+/// their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Record<T>(pub(super) T);
+
+impl<T> Deref for Record<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Record<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        if !raw.get().starts_with('{') {
+            return Err(serde::de::Error::custom("not an object"));
+        }
+        serde_json::from_str(raw.get()).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
 /// A whole number however it is written: `128000`, `128000.0`, `"128000"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Count(pub(super) u64);
@@ -94,6 +117,13 @@ mod tests {
     fn a_field_of_the_wrong_type_is_missing_and_the_others_are_not() {
         let row = row(r#"{"name": 5, "context": null, "price": [], "can": "tools", "more": {"x": 1}}"#);
         assert_eq!((row.name.0, row.context.0, row.price.0, row.can.0), (None, None, None, None));
+    }
+
+    #[test]
+    fn a_list_is_no_record() {
+        let name = |json: &str| serde_json::from_str::<Record<Row>>(json).ok().and_then(|row| row.name.0.clone());
+        assert_eq!(name(r#" {"name": "a"}"#).as_deref(), Some("a"));
+        assert_eq!(name(r#"["a", 1, 2]"#), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use url::form_urlencoded::byte_serialize;
 
 use super::ModelInfo;
-use super::lenient::Maybe;
+use super::lenient::{Maybe, Record};
 use super::price::Unit;
 use super::row::Row;
 use crate::error::{Failure, FailureKind};
@@ -91,7 +91,8 @@ pub(super) fn parse(body: &[u8]) -> Result<Page, Failure> {
     let Some(Rows { first: rows, beyond }) = body.data.0.or(body.models.0) else {
         return Err(Failure::new(FailureKind::Protocol, "the gateway's list of models has no models in it"));
     };
-    let rows: Vec<Row> = rows.iter().map(|row| serde_json::from_str(row.get()).unwrap_or_default()).collect();
+    let rows: Vec<Row> =
+        rows.iter().map(|row| serde_json::from_str::<Record<Row>>(row.get()).unwrap_or_default().0).collect();
     let unit = Unit::of(rows.iter().filter_map(Row::pricing));
     let total = rows.len();
     let mut models: Vec<ModelInfo> = rows.into_iter().filter_map(|row| row.into_model(unit)).collect();

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::lenient::{Count, Maybe};
+use super::lenient::{Count, Maybe, Record};
 use super::{Feature, ModelInfo, searches};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
@@ -24,7 +24,7 @@ const FEATURES: [(&str, Feature); 5] = [
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Body {
-    data: Maybe<Vec<Maybe<Deployment>>>,
+    data: Maybe<Vec<Maybe<Record<Deployment>>>>,
 }
 
 /// The field names of both tables hold numbers (`…_above_200k_tokens`), so they are read as tables.
@@ -95,7 +95,7 @@ pub(super) fn parse(body: &[u8]) -> Result<BTreeMap<String, Group>, Failure> {
     let bad = || Failure::new(FailureKind::Protocol, "LiteLLM's /model/info is not what it should be");
     let body: Body = serde_json::from_slice(body).map_err(|error| bad().with_cause(error.to_string()))?;
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    for deployment in body.data.0.ok_or_else(bad)?.into_iter().filter_map(|row| row.0) {
+    for deployment in body.data.0.ok_or_else(bad)?.into_iter().filter_map(|row| Some(row.0?.0)) {
         let Some(name) = deployment.model_name.0.clone() else { continue };
         let group = deployment.into_group();
         match groups.get_mut(&name) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::lenient::{Count, Maybe};
+use super::lenient::{Count, Maybe, Record};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
 use crate::rates::{Rates, Tariff};
@@ -17,7 +17,7 @@ const DEFAULT_GROUP: &str = "default";
 struct Body {
     success: Maybe<bool>,
     message: Maybe<String>,
-    data: Maybe<Vec<Maybe<Row>>>,
+    data: Maybe<Vec<Maybe<Record<Row>>>>,
     group_ratio: Maybe<BTreeMap<String, Ratio>>,
 }
 
@@ -68,7 +68,7 @@ pub(super) fn parse(body: &[u8]) -> Result<BTreeMap<String, Tariff>, Failure> {
         });
     }
     let groups = body.group_ratio.0.unwrap_or_default();
-    let rows = body.data.0.ok_or_else(bad)?.into_iter().filter_map(|row| row.0);
+    let rows = body.data.0.ok_or_else(bad)?.into_iter().filter_map(|row| Some(row.0?.0));
     Ok(rows.filter_map(|row| Some((row.model_name.0.clone()?, row.rates(&groups)?.into()))).collect())
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::lenient::{Count, Flags, Maybe};
+use super::lenient::{Count, Flags, Maybe, Record};
 use super::price::{Pricing, Unit};
 use super::{Feature, ModelInfo, searches};
 use crate::money::Usd;
@@ -40,16 +40,16 @@ pub(super) struct Row {
     #[serde(rename = "outputTokenLimit")]
     output_token_limit: Maybe<Count>,
     max_tokens: Maybe<Count>,
-    top_provider: Maybe<TopProvider>,
-    meta: Maybe<Meta>,
-    architecture: Maybe<Architecture>,
+    top_provider: Maybe<Record<TopProvider>>,
+    meta: Maybe<Record<Meta>>,
+    architecture: Maybe<Record<Architecture>>,
     supported_parameters: Maybe<Vec<String>>,
     capabilities: Maybe<Flags>,
     tags: Maybe<Vec<String>>,
     thinking: Maybe<bool>,
     #[serde(rename = "supportedGenerationMethods")]
     generation_methods: Maybe<Vec<String>>,
-    pricing: Maybe<Pricing>,
+    pricing: Maybe<Record<Pricing>>,
     input_price: Maybe<Usd>,
     output_price: Maybe<Usd>,
 }
@@ -85,7 +85,7 @@ fn with_modalities(mut features: BTreeSet<Feature>, input: &BTreeSet<String>) ->
 impl Row {
     /// The row's prices, from which the unit of the list is found.
     pub(super) fn pricing(&self) -> Option<&Pricing> {
-        self.pricing.as_ref()
+        self.pricing.as_deref()
     }
 
     /// The model of this row. Returns `None` where the row does not name it.

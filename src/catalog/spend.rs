@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Fetch;
-use super::lenient::Maybe;
+use super::lenient::{Maybe, Record};
 use crate::config::{Accounts, Gateway, Period};
 use crate::error::{Failure, FailureKind};
 use crate::money::Usd;
@@ -72,7 +72,8 @@ pub async fn statement(gateway: &Gateway, fetch: &impl Fetch) -> Result<Option<S
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|error| unreadable(what).with_cause(error.to_string()))
+    let read = serde_json::from_slice::<Record<T>>(body);
+    read.map(|record| record.0).map_err(|error| unreadable(what).with_cause(error.to_string()))
 }
 
 fn unreadable(what: &str) -> Failure {
@@ -82,7 +83,7 @@ fn unreadable(what: &str) -> Failure {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct OpenRouterBody {
-    data: Maybe<OpenRouterKey>,
+    data: Maybe<Record<OpenRouterKey>>,
 }
 
 /// In US dollars. Days, weeks from Monday on, and months are of UTC.
@@ -120,7 +121,7 @@ fn open_router(body: &[u8]) -> Result<Statement, Failure> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct LiteLlmBody {
-    info: Maybe<LiteLlmKey>,
+    info: Maybe<Record<LiteLlmKey>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

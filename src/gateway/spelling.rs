@@ -122,6 +122,10 @@ impl Spelling {
             let (field, string) = match found {
                 Found::Name(name) => {
                     self.add_name(mask, &name);
+                    // One without escapes was found before.
+                    if matches!(name, Cow::Owned(_)) && *name == *b"bytes" {
+                        self.read_list(mask, strings.rest(), &[at(hash(&numbers_of(line)))]);
+                    }
                     continue;
                 }
                 Found::Value(field, string) => (field, string),
@@ -170,22 +174,26 @@ impl Spelling {
         // Those of one choice may come between those of another.
         let mut places = vec![Vec::new()];
         places.extend(self.is_stream.then(|| at(hash(&numbers_of(lines)))));
-        for start in lists {
-            let list = lines[start + 7..].trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start();
-            let Some(list) = list.strip_prefix(b"[") else { continue };
-            let is_of_list = |byte: &&u8| byte.is_ascii_digit() || byte.is_ascii_whitespace() || **byte == b',';
-            let length = list.iter().take(LONGEST_LIST).take_while(is_of_list).count();
-            let numbers = list[..length].split(|byte| *byte == b',');
-            let numbers = numbers.map(|number| str::from_utf8(number.trim_ascii()).ok()?.parse().ok());
-            let Some(bytes) = numbers.collect::<Option<Vec<u8>>>() else { continue };
-            self.is_split |= mask.find_exact(&bytes).next().is_some();
-            if self.bytes.is_empty() && !may_matter(mask, &bytes) {
-                continue;
-            }
-            for place in &places {
-                let field = Field::new(b"bytes", place);
-                self.is_split |= self.bytes.add(mask, field, &bytes, (Kind::Other, false));
-            }
+        for name in lists {
+            self.read_list(mask, &lines[name + 7..], &places);
+        }
+    }
+
+    /// Takes in the list of bytes that follows the name of its field.
+    fn read_list(&mut self, mask: &Mask, after: &[u8], places: &[Vec<u8>]) {
+        let list = after.trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start();
+        let Some(list) = list.strip_prefix(b"[") else { return };
+        let is_of_list = |byte: &&u8| byte.is_ascii_digit() || byte.is_ascii_whitespace() || b",.+-eE".contains(byte);
+        let length = list.iter().take(LONGEST_LIST).take_while(is_of_list).count();
+        let numbers = list[..length].split(|byte| *byte == b',').map(byte_of);
+        let Some(bytes) = numbers.collect::<Option<Vec<u8>>>() else { return };
+        self.is_split |= mask.find_exact(&bytes).next().is_some();
+        if self.bytes.is_empty() && !may_matter(mask, &bytes) {
+            return;
+        }
+        for place in places {
+            let field = Field::new(b"bytes", place);
+            self.is_split |= self.bytes.add(mask, field, &bytes, (Kind::Other, false));
         }
     }
 
@@ -251,6 +259,13 @@ fn field_of_event(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (name, value) = line.split_at(memchr(b':', line).unwrap_or(line.len()));
     let value = value.get(1..).unwrap_or_default().trim_ascii();
     (name != b"data" || !is_json(value)).then_some((name.trim_ascii(), value))
+}
+
+/// The byte that this number is, however it is written.
+fn byte_of(number: &[u8]) -> Option<u8> {
+    let number = str::from_utf8(number.trim_ascii()).ok()?;
+    let of_float = |number: f64| (number.fract() == 0.0 && (0.0..=255.0).contains(&number)).then_some(number as u8);
+    number.parse().ok().or_else(|| of_float(number.parse().ok()?))
 }
 
 /// The place of a field that this number stands for.

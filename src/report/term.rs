@@ -368,6 +368,7 @@ fn stdout() -> io::Stdout {
     io::stdout()
 }
 
+#[cfg(not(unix))]
 #[expect(clippy::disallowed_methods, reason = "this is where text is written that has been escaped")]
 fn stderr() -> io::Stderr {
     io::stderr()
@@ -382,9 +383,10 @@ pub fn print(text: Text) -> Result<(), Error> {
     write_now(&mut Stdout(()), &text, stdout().is_terminal())
 }
 
-/// Writes the text to standard error. Errors are ignored, because there is no other place to report them.
+/// Writes the text to standard error. What is said there is for people, who may read it on a terminal later, so it has no
+/// character that a terminal obeys, also in a file. Errors are ignored, because there is no other place to report them.
 pub fn say(text: Text) {
-    _ = write_now(&mut Stderr(()), &text, stderr().is_terminal());
+    _ = write_now(&mut Stderr(()), &text, true);
 }
 
 /// Writes the text and flushes it. Errors are those of standard output.

@@ -28,6 +28,9 @@ use crate::run::Single;
 /// How many pieces of an answer may wait for a client that reads slowly. When there are more, the gateway has to wait.
 const WAITING: usize = 4;
 
+/// A longer piece goes to the client in parts of so many bytes, of which only some wait as well.
+const LONGEST_PIECE: usize = 64 * 1024;
+
 /// A request that may run.
 pub(super) struct Asking {
     pub(super) loaded: Arc<LoadedConfig>,
@@ -169,10 +172,16 @@ impl Running {
         if !self.answer.streams() || !self.answer.has_begun || self.answer.ready.is_empty() {
             return true;
         }
-        let bytes = Bytes::from(std::mem::take(&mut self.answer.ready));
+        let mut bytes = Bytes::from(std::mem::take(&mut self.answer.ready));
         let Some(head) = self.head.take() else {
             let Some(body) = &self.body else { return false };
-            return body.send(bytes).await.is_ok();
+            while !bytes.is_empty() {
+                let piece = bytes.split_to(bytes.len().min(LONGEST_PIECE));
+                if body.send(piece).await.is_err() {
+                    return false;
+                }
+            }
+            return true;
         };
         let (sender, receiver) = mpsc::channel(WAITING);
         let rest = stream::unfold((Some(bytes), receiver), |(first, mut receiver)| async move {

@@ -70,6 +70,11 @@ impl<'j> Strings<'j> {
         self.last
     }
 
+    /// What follows the last string.
+    pub(super) fn rest(&self) -> &'j [u8] {
+        self.json.get(self.at..).unwrap_or_default()
+    }
+
     /// The name of the field that holds the object of the last string.
     pub(super) fn parent(&self) -> &[u8] {
         self.levels.iter().rev().find(|level| !level.is_list).map_or(b"", |level| &level.field)
@@ -93,7 +98,7 @@ impl<'j> Strings<'j> {
     /// Finds what the objects that are open tell as their `index` behind the last string.
     fn look_for_numbers(&mut self) {
         let Some(outermost) = self.levels.iter().position(|level| !level.is_numbered) else { return };
-        let json = self.json.get(self.at..).unwrap_or_default();
+        let json = self.rest();
         let (json, mut at) = (&json[..json.len().min(self.ahead)], 0);
         // How many of the objects that were open have ended, where others began and ended between.
         let mut open = self.levels.len();
@@ -180,7 +185,7 @@ impl<'j> Iterator for Strings<'j> {
         let string = &self.json[start..end];
         self.at = end + 1;
         self.last = string;
-        let after = self.json.get(self.at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace());
+        let after = self.rest().iter().find(|byte| !byte.is_ascii_whitespace());
         if after == Some(&b':') {
             let name = unescaped(string);
             self.field = match &name {

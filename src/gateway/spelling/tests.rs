@@ -332,6 +332,10 @@ fn the_bytes_of_tokens_tell_no_key() {
     assert!(spelling([event(format!("x{KEY}y").as_bytes()).as_str()]).is_split());
     let pieces: Vec<String> = KEY.as_bytes().chunks(5).map(event).collect();
     assert!(spelling(pieces.iter().map(String::as_str)).is_split());
+    let floats: Vec<String> = KEY.bytes().map(|byte| format!("{byte}.0")).collect();
+    for name in ["bytes", r"b\u0079tes"] {
+        assert!(spelling([format!(r#"{{"{name}":[{}]}}"#, floats.join(", ")).as_str()]).is_split(), "{name}");
+    }
     let others =
         [event(b"Hello"), event(&KEY.as_bytes()[..5]), event(b"!"), r#"{"bytes":null,"x":"bytes"}"#.to_owned()];
     assert!(!spelling(others.iter().map(String::as_str)).is_split());
