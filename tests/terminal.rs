@@ -106,7 +106,7 @@ fn names_and_errors_of_the_gateway_do_nothing_either() {
         assert_eq!(controls(&outcome), "", "{reply:?}\n{outcome:?}");
         // Messages that are kept in a file may be read on a terminal later.
         let outcome = home.llm(["ask", "-m", "m\u{1b}[2J", "--retries", "0", "--color", "never", "hi"]).output();
-        let said = String::from_utf8_lossy(&outcome.stderr);
+        let said = outcome.stderr();
         assert!(!said.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{reply:?}\n{outcome:?}");
     }
 }

@@ -303,9 +303,13 @@ impl<W: Write> Stream<W> {
         written
     }
 
-    /// For stderr: a command does not fail because its notices cannot be written.
+    /// For stderr, which has no character that a terminal obeys, as [`say`](super::term::say) writes it. A command does not fail
+    /// because its notices cannot be written.
     fn flush_or_lose(&mut self) {
-        _ = self.flush();
+        if !self.unwritten.is_empty() {
+            _ = write_now(&mut self.to, &self.unwritten, true);
+            self.unwritten.clear();
+        }
     }
 }
 
