@@ -674,6 +674,24 @@ fn what_is_asked_again_counts_also_where_it_was_not_recorded() {
 }
 
 #[test]
+fn a_job_whose_output_was_renamed_keeps_its_account_when_no_line_is_left() {
+    let gateway = Gateway::by(|_| Reply::error(504, "too late"));
+    let home = Home::with(&gateway).config(PRICED);
+    home.file("rows.jsonl", rows(5));
+    let run = |out: &str, further: &[&str]| {
+        let one = ["--max-tokens", "10", "--concurrency", "1", "--retries", "0", "--max-cost", "0.25", "--out", out];
+        home.llm(["batch", "rows.jsonl", "{{ text }}"]).args(one).args(further).output()
+    };
+    run("a.jsonl", &[]).exits(5);
+    std::fs::rename(home.path().join("a.jsonl"), home.path().join("b.jsonl")).expect("renamed");
+    // The first of these removes the failed lines.
+    for _ in 0..3 {
+        run("b.jsonl", &["--resume", "--retry-failed"]).exits(5).says("$0.05 left");
+        assert_eq!(gateway.requests().len(), 2);
+    }
+}
+
+#[test]
 fn every_try_that_a_line_tells_counts_by_the_model_that_was_tried() {
     let gateway = Gateway::by(|request| match request.model().as_str() {
         "dear" => Reply::error(504, "too late"),

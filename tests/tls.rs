@@ -307,5 +307,5 @@ fn http_to_a_tls_port_sends_no_key_twice_and_ends() {
     let port = serve(Authority::new().server("localhost", 2090));
     let outcome = ask(&format!("http://127.0.0.1:{port}/v1"), "");
     assert!([Some(1), Some(7)].contains(&outcome.code()), "{outcome}");
-    outcome.prints("").says("base_url");
+    outcome.prints("").says("if the gateway speaks TLS there, its base_url begins with https://");
 }

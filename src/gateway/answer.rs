@@ -191,7 +191,7 @@ impl Reading<'_> {
 
     /// The words of the answer, without the key where they are for others than its owner.
     pub(super) fn words(&self) -> Words<'_> {
-        Words::new(Some(&self.client.mask).filter(|_| self.is_served))
+        Words::new(&self.client.mask, self.is_served)
     }
 
     /// What is told of a piece of the answer.

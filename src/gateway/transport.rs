@@ -206,6 +206,8 @@ pub(super) fn failure(error: reqwest::Error, client: &Client) -> Failure {
         Some(proxy::doubted(variable).into())
     } else if lower.contains("invalidcontenttype") || lower.contains("corrupt message") {
         Some("the gateway does not seem to speak TLS there: is its base_url https:// by mistake?".into())
+    } else if !encrypted && (is_not_http(&cause) || lower.contains("closed before message completed")) {
+        Some("if the gateway speaks TLS there, its base_url begins with https://".into())
     } else if client.gateway.base_url.is_loopback() && error.is_connect() {
         Some(format!("is the gateway running? `{}` says it is at {origin}", client.gateway.name).into())
     } else {

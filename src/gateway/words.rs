@@ -1,6 +1,6 @@
 //! Masks the gateway's secrets in the words of a model: its text, its reasoning, the arguments of its tool calls and the
 //! log-probabilities of its tokens. For clients of a server, who are others than the owner of the key. At a terminal, the words of
-//! a model are the user's own and stay as they are.
+//! a model are the user's own and stay as they are. Signatures are no words: the owner gets none with a secret in it either.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,8 +15,10 @@ use crate::chat::{StreamEvent, TokenLogprob};
 /// The words of one answer on their way. A secret is found where it is spelled as it is, also if it comes in many pieces. Only
 /// what may be its beginning is held back.
 pub(super) struct Words<'a> {
-    /// `None` where nothing is masked.
+    /// `None` where no words are masked.
     mask: Option<&'a Mask>,
+    /// Masks signatures, which are no words.
+    signatures: &'a Mask,
     /// The ends of the words of each kind that may be the beginning of a secret. Pieces of other kinds may come between two
     /// pieces of one.
     tails: Vec<Tail>,
@@ -74,11 +76,11 @@ impl Kind {
 }
 
 impl<'a> Words<'a> {
-    /// The words of an answer; they stay as they are without a mask.
-    pub(super) fn new(mask: Option<&'a Mask>) -> Self {
-        let mask = mask.filter(|mask| mask.has_exact());
+    /// The words of an answer, for the owner of the key or for clients of a server.
+    pub(super) fn new(mask: &'a Mask, is_served: bool) -> Self {
         Self {
-            mask,
+            mask: Some(mask).filter(|mask| is_served && mask.has_exact()),
+            signatures: mask,
             tails: Vec::new(),
             tokens: Vec::new(),
             is_split: false,
@@ -105,6 +107,13 @@ impl<'a> Words<'a> {
 
     /// Takes in an event and hands on what can be told by now.
     pub(super) fn push(&mut self, event: StreamEvent, each: &mut impl FnMut(StreamEvent)) {
+        if let StreamEvent::ReasoningSignature(signature) = event {
+            // Without one that holds a secret, the vendor thinks anew.
+            if !self.signs_secret(&signature) && !self.has_masked_reasoning {
+                each(StreamEvent::ReasoningSignature(signature));
+            }
+            return;
+        }
         let Some(mask) = self.mask else { return each(event) };
         match event {
             StreamEvent::TextDelta(text) => self.add(mask, Kind::Text, &text, each),
@@ -117,13 +126,8 @@ impl<'a> Words<'a> {
             StreamEvent::Start { .. }
             | StreamEvent::Missing(_)
             | StreamEvent::Usage(_)
-            | StreamEvent::ToolCallStart { .. } => each(event),
-            StreamEvent::ReasoningSignature(signature) => {
-                // Without one that holds a secret, the vendor thinks anew.
-                if !self.signs_secret(mask, &signature) && !self.has_masked_reasoning {
-                    each(StreamEvent::ReasoningSignature(signature));
-                }
-            }
+            | StreamEvent::ToolCallStart { .. }
+            | StreamEvent::ReasoningSignature(_) => each(event),
             StreamEvent::Finish(_) => {
                 self.flush(each);
                 each(event);
@@ -146,7 +150,11 @@ impl<'a> Words<'a> {
     }
 
     /// Whether a signature holds a secret, or a part of one, alone or together with those before it.
-    fn signs_secret(&mut self, mask: &Mask, signature: &str) -> bool {
+    fn signs_secret(&mut self, signature: &str) -> bool {
+        let mask = self.signatures;
+        if !mask.has_exact() {
+            return false;
+        }
         let (bare, json) = signature::split(signature);
         let mut strings = vec![(String::new(), bare.to_owned())];
         collect(json, "", &mut strings);

@@ -111,6 +111,7 @@ impl Job {
              VALUES (:uuid, :began, :seen, :state, :via, :input, :output, :directory, :command, :plan, :models, :total,
                  :ok, :failed, :truncated, :picos, :concurrency, 0)
              ON CONFLICT (uuid) DO UPDATE SET seen_ms = :seen, state = :state, via = :via, command = :command, directory = :directory,
+                 output = :output,
                  plan = :plan, models = :models, total = :total, ok = :ok, failed = :failed, truncated = :truncated,
                  picos = :picos, concurrency = :concurrency, is_cancelled = 0",
             named_params! {

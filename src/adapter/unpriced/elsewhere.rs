@@ -42,7 +42,7 @@ const CONTENT: [&str; 31] = [
 ];
 
 /// Those of them whose own fields are known, and none of which names a model.
-const DESCRIBED: [&str; 5] = ["function_call", "functions", "prediction", "response_format", "tool_choice"];
+const DESCRIBED: [&str; 6] = ["function_call", "functions", "prediction", "prompt", "response_format", "tool_choice"];
 
 /// The path of what in this body names a model, which a gateway may ask besides the one of the request: a tool or a plugin, or a
 /// field among settings.

@@ -417,6 +417,7 @@ fn what_names_a_model_of_its_own_is_known() {
         (r#"{"provider":{"order":["a"],"fallbacks":[]}}"#, "provider.fallbacks"),
         (r#"{"functions":[{"name":"x"},{"name":"y","model":"dear"}]}"#, "functions.model"),
         (r#"{"tool_choice":{"type":"auto","model":"dear"}}"#, "tool_choice.model"),
+        (r#"{"prompt":{"id":"pmpt_1","model":"dear"}}"#, "prompt.model"),
         (r#"{"prediction":{"type":"content","content":"x","models":["dear"]}}"#, "prediction.models"),
     ] {
         assert_eq!(naming_model(body.as_bytes()).as_deref(), Some(path), "{body}");

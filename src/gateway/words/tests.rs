@@ -10,7 +10,7 @@ fn mask() -> Mask {
 /// What is told of these events, and whether the key came in pieces.
 fn told(events: impl IntoIterator<Item = StreamEvent>) -> (Vec<StreamEvent>, bool) {
     let mask = mask();
-    let mut words = Words::new(Some(&mask));
+    let mut words = Words::new(&mask, true);
     let mut told = Vec::new();
     events.into_iter().for_each(|event| words.push(event, &mut |event| told.push(event)));
     words.flush(&mut |event| told.push(event));
@@ -54,7 +54,7 @@ fn a_key_is_masked_however_the_words_are_cut() {
 #[test]
 fn words_without_the_beginning_of_a_key_are_told_at_once() {
     let mask = mask();
-    let mut words = Words::new(Some(&mask));
+    let mut words = Words::new(&mask, true);
     for said in ["this", "sk", "-01", " and sk-01", ""] {
         let mut told = Vec::new();
         words.push(StreamEvent::TextDelta(said.to_owned()), &mut |event| told.push(event));
@@ -140,7 +140,7 @@ fn a_key_with_escapes_in_arguments_is_masked_however_they_are_cut() {
 
 /// What is told of the arguments of a tool that come in pieces of this size.
 fn arguments_told(mask: &Mask, said: &str, size: usize) -> String {
-    let mut words = Words::new(Some(mask));
+    let mut words = Words::new(mask, true);
     let mut told = String::new();
     let mut each = |event| {
         if let StreamEvent::ToolCallDelta { arguments, .. } = event {
@@ -202,9 +202,21 @@ fn tokens_tell_no_key() {
 }
 
 #[test]
-fn without_a_mask_words_stay_as_they_are() {
-    let mut words = Words::new(None);
+fn the_owner_of_the_key_gets_words_as_they_are_and_signatures_without_it() {
+    let gateway = crate::secret::testing::gateway("g");
+    let mask = Mask::new(&gateway, Some(&KEY.into()));
+    let mut words = Words::new(&mask, false);
     let mut told = Vec::new();
     words.push(StreamEvent::TextDelta(KEY.to_owned()), &mut |event| told.push(event));
     assert_eq!(told, [StreamEvent::TextDelta(KEY.to_owned())]);
+    let mut signed = String::new();
+    for piece in KEY.as_bytes().chunks(4) {
+        let piece = StreamEvent::ReasoningSignature(String::from_utf8_lossy(piece).into_owned());
+        words.push(piece, &mut |event| {
+            if let StreamEvent::ReasoningSignature(piece) = event {
+                signed += &piece;
+            }
+        });
+    }
+    assert!(signed.len() < super::SHORTEST_PART, "{signed}");
 }

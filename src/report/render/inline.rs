@@ -13,6 +13,9 @@ use super::flow::{BREAK, Flow, Span};
 /// A mark that is not closed within so many bytes is taken for an ordinary character, so that text does not wait for ever.
 const LONGEST_UNIT: usize = 1500;
 
+/// What has no place to end a unit within so many bytes is read in parts, since reading takes many times the memory of the text.
+const LONGEST_PART: usize = 64 * 1024;
+
 /// Reads a paragraph as it comes.
 #[derive(Debug, Clone)]
 pub(super) struct Inline {
@@ -49,7 +52,20 @@ impl Inline {
 
     fn take_units(&mut self, flow: &mut Flow) {
         let mut taken = 0;
-        while let Some(end) = self.scan.next_unit(&self.unit, taken) {
+        loop {
+            let found = self.scan.next_unit(&self.unit, taken);
+            let mut longest = self.unit.len().min(taken + LONGEST_PART);
+            while !self.unit.is_char_boundary(longest) {
+                longest -= 1;
+            }
+            let end = match found {
+                Some(end) if end <= longest => end,
+                _ if longest < self.unit.len() => {
+                    self.scan = Scan { at: longest, ..Scan::default() };
+                    longest
+                }
+                _ => break,
+            };
             put(&self.unit[taken..end], self.style, flow);
             taken = end;
         }

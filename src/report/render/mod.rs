@@ -28,6 +28,10 @@ use super::wrap;
 /// This stands at the beginning of a row that goes on with a line of code that was too long for one row.
 const GOES_ON: &str = "↳ ";
 
+/// A table of more bytes or cells is shown as it is written: to lay it out takes many times the memory of its text.
+const LARGEST_TABLE: usize = 512 * 1024;
+const MOST_CELLS: usize = 100_000;
+
 /// All lines of a text in Markdown, none wider than `columns`.
 pub(super) fn lines(text: &str, columns: usize, style: Style) -> Vec<Text> {
     let mut markdown = Markdown::new(columns, style);
@@ -80,6 +84,8 @@ enum Leaf {
     Table {
         lines: Vec<String>,
         sides: Vec<Side>,
+        /// The length of its lines.
+        bytes: usize,
     },
 }
 
@@ -222,7 +228,8 @@ impl Markdown {
                 self.print_code(text);
                 true
             }
-            Leaf::Table { lines, sides } => {
+            Leaf::Table { lines, sides, bytes } => {
+                *bytes += inner.len();
                 if lines.len() == 1 && sides.is_empty() {
                     let found = line::delimiters(inner).filter(|sides| sides.len() == line::row(&lines[0]).len());
                     let Some(found) = found else {
@@ -232,7 +239,7 @@ impl Markdown {
                     *sides = found;
                     return true;
                 }
-                if inner.contains('|') {
+                if inner.contains('|') && *bytes <= LARGEST_TABLE {
                     lines.push(inner.to_owned());
                     return true;
                 }
@@ -294,7 +301,10 @@ impl Markdown {
     fn begin_block(&mut self, kind: Kind, text: String) {
         match kind {
             Kind::Blank => self.mark_empty_items(),
-            Kind::Text => {
+            Kind::Row if text.len() <= LARGEST_TABLE => {
+                self.leaf = Leaf::Table { bytes: text.len(), lines: vec![text], sides: Vec::new() };
+            }
+            Kind::Text | Kind::Row => {
                 self.begin_paragraph(Look::PLAIN, false);
                 self.push_text(&text);
             }
@@ -320,7 +330,6 @@ impl Markdown {
                 self.leaf = Leaf::Indented;
                 self.print_code(Text::from(&*wrap::expand_tabs(&text)));
             }
-            Kind::Row => self.leaf = Leaf::Table { lines: vec![text], sides: Vec::new() },
             Kind::Formula(close) => {
                 self.leaf = Leaf::Formula(close);
                 self.print_code(Text::from(&*wrap::expand_tabs(text.trim_end())));
@@ -353,7 +362,7 @@ impl Markdown {
                 inline.end(&mut flow);
                 self.done.extend(flow.take_done());
             }
-            Leaf::Table { lines, sides } => self.end_table(&lines, &sides),
+            Leaf::Table { lines, sides, .. } => self.end_table(&lines, &sides),
             Leaf::None | Leaf::Code { .. } | Leaf::Indented | Leaf::Formula(_) => {}
         }
     }
@@ -368,6 +377,9 @@ impl Markdown {
         }
         let rows: Vec<Vec<String>> = lines.iter().map(|line| line::row(line)).collect();
         let most = rows.iter().map(Vec::len).max().unwrap_or(0);
+        if most.saturating_mul(rows.len()) > MOST_CELLS {
+            return lines.iter().for_each(|line| self.print_code(Text::from(&*wrap::expand_tabs(line))));
+        }
         let mut sides = sides.to_vec();
         // Cells without a head are shown all the same.
         sides.resize(most, Side::Left);
