@@ -193,7 +193,7 @@ pub struct Meta {
 /// How many messages wait for a policy which decides later whether their events count.
 const BUFFERED_MESSAGES: usize = 64;
 
-/// A message that holds more bytes of an answer takes the place of several, so that the bytes that wait are bounded too.
+/// A message that holds more bytes of an answer is sent when several places are free, so that the bytes that wait are bounded too.
 const MESSAGE_BYTES: usize = 64 * 1024;
 
 /// The sending end of the run's one channel, for one call.

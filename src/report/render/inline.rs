@@ -53,18 +53,17 @@ impl Inline {
     fn take_units(&mut self, flow: &mut Flow) {
         let mut taken = 0;
         loop {
-            let found = self.scan.next_unit(&self.unit, taken);
             let mut longest = self.unit.len().min(taken + LONGEST_PART);
             while !self.unit.is_char_boundary(longest) {
                 longest -= 1;
             }
-            let end = match found {
-                Some(end) if end <= longest => end,
-                _ if longest < self.unit.len() => {
+            let end = match self.scan.next_unit(&self.unit[..longest], taken) {
+                Some(end) => end,
+                None if longest < self.unit.len() => {
                     self.scan = Scan { at: longest, ..Scan::default() };
                     longest
                 }
-                _ => break,
+                None => break,
             };
             put(&self.unit[taken..end], self.style, flow);
             taken = end;
@@ -324,7 +323,7 @@ impl Scan {
                 }
                 (Mode::Text, b'*' | b'_' | b'~') => {
                     let length = run(bytes, self.at)?;
-                    self.delimiters(text, byte, length);
+                    self.delimiters((text, start), byte, length);
                     self.at += length;
                 }
                 (Mode::Text, b'[') => {
@@ -370,11 +369,11 @@ impl Scan {
     }
 
     /// Takes in a run of marks of emphasis, by the rules of CommonMark.
-    fn delimiters(&mut self, text: &str, mark: u8, length: usize) {
+    fn delimiters(&mut self, (text, start): (&str, usize), mark: u8, length: usize) {
         if mark == b'~' && length != 2 {
             return;
         }
-        let before = text[..self.at].chars().next_back().unwrap_or(' ');
+        let before = text[start..self.at].chars().next_back().unwrap_or(' ');
         let after = text[self.at + length..].chars().next().unwrap_or(' ');
         let (space_before, space_after) = (before.is_whitespace(), after.is_whitespace());
         let (point_before, point_after) = (is_punctuation(before), is_punctuation(after));

@@ -237,6 +237,7 @@ impl Markdown {
                         return false;
                     };
                     *sides = found;
+                    lines.push(inner.to_owned());
                     return true;
                 }
                 if inner.contains('|') && *bytes <= LARGEST_TABLE {
@@ -375,7 +376,9 @@ impl Markdown {
             self.in_text = false;
             return self.close_leaf();
         }
-        let rows: Vec<Vec<String>> = lines.iter().map(|line| line::row(line)).collect();
+        // The second line has the sides.
+        let of_cells = lines.iter().enumerate().filter(|(place, _)| *place != 1);
+        let rows: Vec<Vec<String>> = of_cells.map(|(_, line)| line::row(line)).collect();
         let most = rows.iter().map(Vec::len).max().unwrap_or(0);
         if most.saturating_mul(rows.len()) > MOST_CELLS {
             return lines.iter().for_each(|line| self.print_code(Text::from(&*wrap::expand_tabs(line))));

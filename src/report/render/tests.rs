@@ -92,21 +92,27 @@ fn a_line_without_spaces_is_final_when_it_is_full() {
 
 #[test]
 fn what_has_no_place_to_break_is_read_in_parts() {
-    let word = "[é".repeat(70_000);
-    let whole = shown(&word, 80, OFF);
-    assert_eq!(whole.replace('\n', ""), word);
-    let mut markdown = Markdown::new(80, OFF);
-    let letters: Vec<char> = word.chars().collect();
-    letters.chunks(999).for_each(|piece| markdown.push(&piece.iter().collect::<String>()));
-    markdown.finish();
-    assert_eq!(markdown.take_done().to_string(), whole);
+    let whole = shown(&"[é".repeat(70_000), 80, OFF);
+    assert_eq!(whole.replace('\n', ""), "[é".repeat(70_000));
+    // The mark stands where a part begins.
+    for word in ["[é".repeat(70_000), format!("{}_b c_ d", "a".repeat(64 * 1024))] {
+        let whole = shown(&word, 80, ON);
+        let letters: Vec<char> = word.chars().collect();
+        for size in [999, 64 * 1024 + 1] {
+            let mut markdown = Markdown::new(80, ON);
+            letters.chunks(size).for_each(|piece| markdown.push(&piece.iter().collect::<String>()));
+            markdown.finish();
+            assert_eq!(markdown.take_done().to_string(), whole, "{size}");
+        }
+    }
 }
 
 #[test]
 fn a_table_without_measure_is_shown_as_it_is_written() {
     let head = format!("|{}\n|{}\n", "a|".repeat(1_000), "-|".repeat(1_000));
     let rows = "|b|\n".repeat(1_000);
-    assert!(shown(&format!("{head}{rows}"), 80, OFF).contains("\n|b|\n|b|\n"));
+    let large = shown(&format!("{head}{rows}"), 80, OFF);
+    assert_eq!(large.replace(GOES_ON, "").replace('\n', ""), format!("{head}{rows}").replace('\n', ""));
     let long = shown(&format!("|a|\n|-|\n{}", "|b|\n".repeat(LARGEST_TABLE / 3)), 80, OFF);
     assert!(long.ends_with("|b|\n"), "{}", &long[long.len() - 40..]);
 }
