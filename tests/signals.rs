@@ -187,6 +187,50 @@ fn a_signal_leaves_no_live_line_of_a_list_that_is_waited_for() {
     }
 }
 
+// T20
+#[test]
+fn a_signal_at_a_prompt_leaves_the_terminal_as_it_was() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = Home::with(&gateway);
+    home.llm(["ask", "hi"]).output().exits(0);
+    for (command, shown, signals) in [
+        // The editor of a chat takes SIGINT as it takes Ctrl-C.
+        (&["chat"][..], "test-model", &[Signal::TERM, Signal::HUP][..]),
+        (&["ask", "hi", "-g", "demo", "-m"], "demo/quick", &[Signal::INT, Signal::TERM, Signal::HUP]),
+    ] {
+        for signal in signals {
+            let running = home.llm(command).terminal(Wiring::ALL).start();
+            let terminal = running.terminal.as_ref().expect("a terminal");
+            terminal.await_screen(shown);
+            terminal.await_line_mode(false);
+            running.signal(*signal);
+            terminal.await_line_mode(true);
+            let outcome = running.finish();
+            outcome.dies_by(signal.as_raw());
+            let screen = outcome.terminal();
+            let (marks, plain) = (screen.rfind("\u{1b}[?2004h"), screen.rfind("\u{1b}[?2004l"));
+            assert!(marks <= plain, "what is pasted has no marks any more\n{screen:?}");
+        }
+    }
+}
+
+// T20
+#[test]
+fn a_signal_after_a_turn_leaves_the_terminal_of_a_chat_as_it_was() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = Home::with(&gateway);
+    let running = home.llm(["chat"]).terminal(Wiring::ALL).start();
+    let terminal = running.terminal.as_ref().expect("a terminal");
+    terminal.await_line_mode(false);
+    terminal.type_keys("hi\r");
+    terminal.await_screen("Hello.");
+    terminal.await_screen("tokens");
+    terminal.await_line_mode(false);
+    running.signal(Signal::TERM);
+    terminal.await_line_mode(true);
+    running.finish().dies_by(Signal::TERM.as_raw());
+}
+
 // P02
 #[test]
 fn a_second_signal_ends_even_what_is_stuck_in_writing() {
@@ -362,8 +406,12 @@ fn a_signal_ends_a_vote_on_a_terminal_that_nobody_reads() {
         assert!(began.elapsed() < PATIENCE, "the answers were never shown");
         std::thread::yield_now();
     }
+    // Ctrl-C is a signal, as nothing waits for a vote that nobody could give.
+    assert!(running.terminal.as_ref().expect("a terminal").is_in_line_mode());
     running.signal(Signal::INT);
-    running.finish().dies_by(Signal::INT.as_raw());
+    let outcome = running.finish();
+    outcome.dies_by(Signal::INT.as_raw());
+    assert!(!outcome.terminal().contains("Which is best"), "{outcome}");
     assert_eq!(home.log().len(), 2, "the answers are kept");
 }
 

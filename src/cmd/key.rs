@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
+use super::at_prompt::at_prompt;
 use super::{Context, count_models};
 use crate::cli::{KeyArgs, KeyCommand, KeyStore, TextOrJson};
 use crate::config::{Auth, Env, Gateway, KEY_NAME_RULE, is_key_name};
@@ -116,7 +117,11 @@ fn set(
     }
     let slot = Slot::of(gateway, name);
     check_key_name(&slot.name)?;
-    let (key, cleaned) = input.read(&format!("Key for {slot} at {} (not shown): ", slot.origin))?;
+    let question = format!("Key for {slot} at {} (not shown): ", slot.origin);
+    let (key, cleaned) = match input {
+        Input::Terminal => at_prompt("\n", || input.read(&question)),
+        Input::Stream(_) => input.read(&question),
+    }?;
     if let Some(notice) = cleaned.notice() {
         notify(&notice);
     }

@@ -3,6 +3,7 @@
 mod alias;
 mod arguments;
 mod ask;
+mod at_prompt;
 mod attach;
 mod batch;
 mod bench;

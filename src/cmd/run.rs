@@ -132,6 +132,16 @@ impl Ending<'_> {
         self.waits.unless_signalled(work)
     }
 
+    /// Waits until what has been shown is written. What is shown later holds up nobody either.
+    ///
+    /// # Errors
+    /// The signal, or standard output could not be written.
+    pub(super) fn wait_until_written(&mut self) -> Result<(), Error> {
+        self.waits.unless_signalled(term::wait_until_written)??;
+        term::write_in_background();
+        Ok(())
+    }
+
     /// How the run is recorded; `None` where it is not.
     pub(super) fn recording(&self) -> Option<&Recording> {
         self.recording

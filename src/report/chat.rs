@@ -24,6 +24,9 @@ pub struct Status {
     pub window: Option<u64>,
 }
 
+/// What ends the line of a prompt that nobody finishes, and the marks that a terminal puts around what is pasted.
+pub const PROMPT_LEFT: &str = "\x1b[?2004l\n";
+
 /// What stands before the line that is typed.
 #[derive(Debug, Clone)]
 pub struct Prompt {

@@ -37,7 +37,7 @@ fn turn_off() -> Option<Termios> {
 
 /// Also true where stderr is not the terminal that controls this process, which nothing is stopped for changing.
 #[cfg(unix)]
-fn in_foreground() -> bool {
+pub(super) fn in_foreground() -> bool {
     tcgetpgrp(rustix::stdio::stderr()).map_or(true, |foreground| foreground == rustix::process::getpgrp())
 }
 

@@ -54,6 +54,8 @@ pub mod repeats;
 pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
+#[cfg(unix)]
+pub mod saved_modes;
 pub mod scoped_keys;
 pub mod table;
 mod tally;

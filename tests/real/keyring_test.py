@@ -488,6 +488,16 @@ class AtATerminal(KeyringCase):
         self.assertTrue(self.echoes())
         self.run_llm("key", "show", "corp", expect=4)
 
+    def test_s20_a_signal_gives_the_echo_back(self):
+        self.session()
+        for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:
+            self.start("key", "set", "corp")
+            self.read("not shown")
+            self.wait_for_no_echo()
+            os.kill(self.pid, number)
+            self.assertEqual(os.waitstatus_to_exitcode(self.wait()), -number)
+            self.assertTrue(self.echoes())
+
     def test_k04_waiting_is_said_and_ctrl_c_ends_it_at_once(self):
         self.session()
         self.key_set()

@@ -5,14 +5,14 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-use super::process::Gathered;
+use super::process::{Gathered, PATIENCE};
 
 /// Which of the standard streams are the terminal; the others stay pipes.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +97,22 @@ impl Terminal {
     /// Types bytes that need not be text.
     pub fn type_bytes(&self, keys: &[u8]) {
         (&self.keys).write_all(keys).expect("the terminal takes keys");
+    }
+
+    /// Waits until it is in line mode, or in another one.
+    #[track_caller]
+    pub fn await_line_mode(&self, is_on: bool) {
+        let began = Instant::now();
+        while self.is_in_line_mode() != is_on {
+            assert!(began.elapsed() < PATIENCE, "the terminal's mode stays as it is");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether it shows what is typed, gives whole lines, and makes signals of keys such as Ctrl-C.
+    pub fn is_in_line_mode(&self) -> bool {
+        let modes = tcgetattr(&self.keys).expect("a terminal has modes").local_modes;
+        modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG)
     }
 
     /// Makes it this wide.

@@ -126,7 +126,7 @@ impl Decoder for MessageDecoder {
             "message_stop" => {
                 // Some gateways leave out why an answer ended. One of which nothing has come is none.
                 if !self.finished && self.has_content {
-                    self.finish("end_turn", events);
+                    self.finish(if self.tool_blocks.is_empty() { "end_turn" } else { "tool_use" }, events);
                 }
                 return Ok(Flow::Done);
             }

@@ -175,17 +175,26 @@ fn a_message_of_which_nothing_has_come_is_none_unless_the_gateway_says_why_it_en
     const UNSAID: &str = r#"{"type":"message_delta","delta":{"stop_reason":null}}"#;
     const SAID: &str = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
     const STOP: &str = r#"{"type":"message_stop"}"#;
-    for (events, is_answer) in [
-        ([START, STOP, STOP], false),
-        ([START, UNSAID, STOP], false),
-        ([START, SAID, STOP], true),
-        ([START, BLOCK, STOP], true),
+    const CALL: &str =
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"c","name":"f"}}"#;
+    for (events, end) in [
+        ([START, STOP, STOP], None),
+        ([START, UNSAID, STOP], None),
+        ([START, SAID, STOP], Some(FinishReason::Stop)),
+        ([START, BLOCK, STOP], Some(FinishReason::Stop)),
+        ([START, CALL, STOP], Some(FinishReason::ToolCalls)),
     ] {
         let mut stream = Stream::new(Api::Anthropic.adapter());
         let text: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
-        stream.push(text.as_bytes(), &mut Vec::new()).expect("events");
-        let failure = stream.end(&mut Vec::new()).err().map(|failure| failure.kind);
-        assert_eq!(failure, (!is_answer).then_some(FailureKind::Protocol), "{events:?}");
+        let mut told = Vec::new();
+        stream.push(text.as_bytes(), &mut told).expect("events");
+        let failure = stream.end(&mut told).err().map(|failure| failure.kind);
+        assert_eq!(failure, end.is_none().then_some(FailureKind::Protocol), "{events:?}");
+        let said = told.into_iter().find_map(|decoded| match decoded {
+            Decoded::Event(StreamEvent::Finish(reason)) => Some(reason),
+            _ => None,
+        });
+        assert_eq!(said, end, "{events:?}");
     }
 }
 

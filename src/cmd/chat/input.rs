@@ -10,11 +10,12 @@ use rustyline::history::FileHistory;
 use rustyline::{Cmd, ColorMode, CompletionType, Config, Editor, KeyCode, KeyEvent, Modifiers};
 
 use super::words::Words;
-use crate::cmd::Context;
+use crate::cmd::at_prompt::at_prompt;
+use crate::cmd::{Context, terminal_env};
 use crate::error::Error;
 use crate::input;
 use crate::private;
-use crate::report::chat::Prompt;
+use crate::report::chat::{PROMPT_LEFT, Prompt};
 use crate::report::term::wait_until_written;
 use crate::run::Notices;
 
@@ -26,7 +27,12 @@ const LARGEST_HISTORY: u64 = 16 << 20;
 const LONGEST_HISTORY: usize = 1000;
 
 pub(super) enum Input {
-    Terminal { editor: Box<Editor<Words, FileHistory>>, history: Option<PathBuf> },
+    Terminal {
+        editor: Box<Editor<Words, FileHistory>>,
+        history: Option<PathBuf>,
+        /// What the terminal is told when a signal ends the process at a prompt.
+        last: &'static str,
+    },
     Pipe,
 }
 
@@ -64,7 +70,9 @@ impl Input {
             // A history that is not there yet is empty.
             _ = editor.load_history(path);
         }
-        Ok(Self::Terminal { editor: Box::new(editor), history: history.filter(|path| can_keep(context, path)) })
+        let history = history.filter(|path| can_keep(context, path));
+        let last = if terminal_env(&context.settings.env).term_dumb { "\n" } else { PROMPT_LEFT };
+        Ok(Self::Terminal { editor: Box::new(editor), history, last })
     }
 
     pub(super) fn is_terminal(&self) -> bool {
@@ -80,7 +88,7 @@ impl Input {
 
     /// Puts a prompt into the history.
     pub(super) fn remember(&mut self, text: &str) {
-        let Self::Terminal { editor, history } = self else { return };
+        let Self::Terminal { editor, history, .. } = self else { return };
         // A chat goes on without a history.
         if editor.add_history_entry(text).unwrap_or(false)
             && let Some(path) = history
@@ -96,14 +104,14 @@ impl Input {
     pub(super) fn next(&mut self, prompt: &Prompt) -> Result<Line, Error> {
         let line = match self {
             Self::Pipe => return next_of_pipe(),
-            Self::Terminal { editor, .. } => {
+            Self::Terminal { editor, last, .. } => {
                 // The editor changes the mode of the terminal, for which the system waits until everything is written, and hears
                 // no signal.
                 wait_until_written()?;
                 if let Some(words) = editor.helper_mut() {
                     words.prompt.clone_from(&prompt.coloured);
                 }
-                editor.readline(prompt.plain.as_str())
+                at_prompt(last, || editor.readline(prompt.plain.as_str()))
             }
         };
         match line {

@@ -65,6 +65,8 @@ pub(super) fn ask(
     let shown: Vec<Record> = places.iter().map(anonymous).collect();
     print(columns::answers(&Comparison::new("", "", &shown), layout, &context.terminal.stdout))?;
     let keys: Vec<String> = places.iter().map(|place| letter(*place).to_lowercase()).collect();
+    // While a terminal that nobody reads holds up the answers, its mode still makes a signal of Ctrl-C.
+    ending.wait_until_written()?;
     let _mode = Mode::keys();
     say(question(&keys, &context.terminal.stderr));
     loop {

@@ -7,6 +7,7 @@ use super::Lists;
 use crate::catalog;
 use crate::cli::{GatewayArgs, PICK};
 use crate::cmd::Context;
+use crate::cmd::at_prompt::at_prompt;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::ledger::DEMO;
@@ -59,9 +60,10 @@ pub(in crate::cmd) fn chosen(
             |choice: &Choice| choice.name.split_once("::").is_some_and(|(name, _)| default.as_deref() != Some(name));
         models.retain(|choice| !other(choice));
     }
-    // The list of the demo gateway is at hand, since it is part of this program.
+    // The demo gateway is part of this program, so its list is at hand.
     if default.as_deref() == Some(DEMO) {
-        let list = Lists::new(context, false, true).of(&context.settings.gateway(DEMO)?, None)?;
+        let (gateway, _running) = context.preparation().gateway(DEMO)?;
+        let list = Lists::new(context, false, true).of(&gateway, None)?;
         models.extend(list.models.into_iter().map(|model| Choice { name: model.id, about: DEMO.to_owned() }));
     }
     if models.is_empty() {
@@ -69,7 +71,7 @@ pub(in crate::cmd) fn chosen(
         return Err(Error::usage_hint("no model is known to choose from", hint));
     }
     let failed = |error: std::io::Error| Error::system("no key can be read", &error);
-    match picker::pick(&models, "model", &context.terminal.stderr).map_err(failed)? {
+    match at_prompt("\n", || picker::pick(&models, "model", &context.terminal.stderr)).map_err(failed)? {
         Some(place) => Ok(Some(models.swap_remove(place).name)),
         None => Err(Error::Signalled(SIGINT)),
     }
