@@ -424,14 +424,14 @@ class AtATerminal(KeyringCase):
             os.login_tty(self.other_end)
             os.execve(LLM, [LLM, *args], self.env)
 
-        def end():
+        def end(pid, *ends):
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
-            os.close(self.terminal)
-            os.close(self.other_end)
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            for descriptor in ends:
+                os.close(descriptor)
 
-        self.addCleanup(end)
+        self.addCleanup(end, self.pid, self.terminal, self.other_end)
 
     def read(self, until=None, seconds=20):
         """Reads the screen until a text is on it; without one, what there is."""
