@@ -78,7 +78,7 @@ impl fmt::Display for Usd {
 
 /// Why a text is not an amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not an amount of dollars: {0:?}")]
+#[error("{0:?} is not an amount of dollars such as 0.25, or it is above 9223372")]
 pub struct ParseUsdError(String);
 
 /// Reads a decimal number, also one with an exponent (`9.4e-6`), digit by digit. The amount is rounded to the nearest
@@ -212,7 +212,8 @@ mod tests {
             assert_eq!(text.parse::<Usd>().map(Usd::picos), Ok(picos), "{text}");
         }
         for text in ["", ".", "-", "abc", "1e", "1e99", "NaN", "inf", "0x10", "1 2", "99999999999999999999"] {
-            assert!(text.parse::<Usd>().is_err(), "{text}");
+            let error = text.parse::<Usd>().expect_err(text);
+            assert!(error.to_string().contains("such as 0.25, or it is above 9223372"), "{error}");
         }
     }
 

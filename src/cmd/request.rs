@@ -345,7 +345,8 @@ fn read_as<T>(
 /// The amount of `--max-cost`.
 pub(super) fn max_cost(text: &str) -> Result<Usd, Error> {
     let amount = text.trim_start_matches('$').parse().ok().filter(|amount| *amount >= Usd::ZERO);
-    amount.ok_or_else(|| Error::usage(format!("--max-cost takes US dollars such as 0.05, not `{text}`")))
+    amount
+        .ok_or_else(|| Error::usage(format!("--max-cost takes US dollars such as 0.05, at most 9223372, not `{text}`")))
 }
 
 fn parameters(params: &[String]) -> Result<Map<String, Value>, Error> {

@@ -265,7 +265,7 @@ pub(super) fn dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
         Number::Text(text) => text,
     };
     let usd: Usd = text.parse().map_err(de::Error::custom)?;
-    if usd < Usd::ZERO { Err(de::Error::custom("a price is not negative")) } else { Ok(Some(usd)) }
+    if usd < Usd::ZERO { Err(de::Error::custom("an amount of dollars is not negative")) } else { Ok(Some(usd)) }
 }
 
 /// Reads a config.
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(fails("a\n").0.split(": ").next(), Some("c.toml:1"));
         assert!(fails("[gateway.x]\napi = \"soap\"").0.starts_with("c.toml:2: unknown variant `soap`"));
         assert!(fails("[gateway.x]\ntimeouts = { total = \"soon\" }").0.contains("`soon` is not a span of time"));
-        assert!(fails("[price.x]\ninput = -1").0.contains("a price is not negative"));
+        assert!(fails("[price.x]\ninput = -1").0.contains("an amount of dollars is not negative"));
         assert_eq!(fails("[price.x]\ninput = true").0, "c.toml:2: that is not an amount of dollars such as 0.25");
         assert!(fails("keyring_timeout = \"0s\"").0.contains("span of time"));
     }
