@@ -111,7 +111,9 @@ fn a_secret_that_nobody_could_see_is_not_made_or_told() {
 fn an_answer_that_would_be_lost_is_not_asked_for() {
     let gateway = hello();
     let home = Home::with(&gateway);
-    for arguments in ["ask hi", "ask -o json hi", "compare -m a,b hi", "--help", "--version", "log", "config path"] {
+    for arguments in
+        ["ask hi", "ask -o json hi", "compare -m a,b hi", "chat hi", "--help", "--version", "log", "config path"]
+    {
         home.shell(&format!("\"$llm\" {arguments} >&-")).output().exits(74).says("error: ");
     }
     assert_eq!(gateway.connections(), 0);

@@ -43,6 +43,8 @@ pub(super) fn run_chat(context: &Context, mut args: ChatArgs) -> Result<u8, Erro
     args.one.model = models::chosen(context, &args.prompt.to, args.one.model.take())?;
     let args = &args;
     refuse_senseless(args)?;
+    // Nothing is asked whose answer would be lost.
+    context.destination(None, None)?;
     let conversation = past(context, args)?;
     let resolver = context.resolver(args.prompt.to.gateway.as_deref());
     let chosen = Chosen::of(context, &args.one.template)?;
