@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::tz::TimeZone;
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Response, Url};
@@ -64,16 +65,21 @@ pub(super) fn retry_advice(headers: &HeaderMap, status: u16) -> RetryAdvice {
     RetryAdvice { retry_after, should_retry }
 }
 
+/// Dates as in mails, with an offset.
+const MAIL_DATE: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+
 /// Reads a number of seconds, which may have decimals, or an HTTP date in any of its three forms.
 fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     seconds(value, 1.0).or_else(|| {
-        let form = |form| DateTime::strptime(form, value).ok();
+        // Some servers name another day of the week than the one that the date has.
+        let (_, after_weekday) = value.split_once(' ')?;
+        let form = |form| DateTime::strptime(form, after_weekday).ok();
         let utc = |time: Timestamp| time.to_zoned(TimeZone::UTC).datetime();
         // The last day of the year 9999, which some send for "never", is a date, but no timestamp.
-        let date = form("%a, %d %b %Y %H:%M:%S GMT")
-            .or_else(|| form("%A, %d-%b-%y %H:%M:%S GMT"))
-            .or_else(|| form("%a %b %e %H:%M:%S %Y"))
-            .or_else(|| jiff::fmt::rfc2822::parse(value).map(|date| utc(date.timestamp())).ok());
+        let date = form("%d %b %Y %H:%M:%S GMT")
+            .or_else(|| form("%d-%b-%y %H:%M:%S GMT"))
+            .or_else(|| form("%b %e %H:%M:%S %Y"))
+            .or_else(|| MAIL_DATE.parse_timestamp(value).map(utc).ok());
         let wait = Duration::try_from(date?.duration_since(utc(now))).unwrap_or(Duration::ZERO);
         Some(wait.min(LONGEST_WAIT))
     })
@@ -138,6 +144,11 @@ mod tests {
             ("1795168830000", None),
             ("Thu, 31 Dec 2037 23:55:55 GMT", Some(366 * 86_400_000)),
             ("Fri, 31 Dec 9999 23:59:59 GMT", Some(366 * 86_400_000)),
+            ("Wed, 31 Dec 9999 23:59:59 GMT", Some(366 * 86_400_000)),
+            ("Thu, 20 Nov 2026 10:00:30 GMT", Some(30_000)),
+            ("Monday, 20-Nov-26 10:00:30 GMT", Some(30_000)),
+            ("Sun Nov 20 10:00:30 2026", Some(30_000)),
+            ("Sat, 20 Nov 2026 11:00:30 +0100", Some(30_000)),
             ("Fri, 20 Nov 2026 11:00:30 +0100", Some(30_000)),
             ("63072000", Some(366 * 86_400_000)),
             ("99999999999", None),

@@ -263,12 +263,12 @@ fn the_least_recently_used_answer_is_removed_for_space() {
     let store = Store::new(dir.path().to_owned(), DAY, 16 * 1_900);
     let now = SystemTime::now();
     let at = |seconds| now - DAY / 2 + Duration::from_secs(seconds);
-    store.put(&any_key(1), &response(&"x".repeat(300)), None, now).expect("kept");
+    store.put(&any_key(1), &response(&"x".repeat(300)), None, at(0)).expect("kept");
     filetime(dir.path(), 1, at(0));
-    store.put(&any_key(2), &response(&"x".repeat(300)), None, now).expect("kept");
+    store.put(&any_key(2), &response(&"x".repeat(300)), None, at(0)).expect("kept");
     filetime(dir.path(), 2, at(1));
     store.get(&any_key(1), at(2)).expect("used again");
-    store.put(&any_key(3), &response(&"x".repeat(300)), None, now).expect("kept");
+    store.put(&any_key(3), &response(&"x".repeat(300)), None, at(0)).expect("kept");
     filetime(dir.path(), 3, at(3));
     assert!(store.get(&any_key(2), now).is_none(), "the one that was not used");
     assert!(store.get(&any_key(1), now).is_some() && store.get(&any_key(3), now).is_some());
@@ -280,6 +280,17 @@ fn the_least_recently_used_answer_is_removed_for_space() {
 fn filetime(dir: &std::path::Path, seed: u8, time: SystemTime) {
     let path = dir.join("0").join(any_key(seed).to_string());
     std::fs::File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("there");
+}
+
+#[test]
+fn an_answer_that_was_stored_while_the_clock_was_ahead_is_not_used() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::new(dir.path().to_owned(), DAY, 1 << 20);
+    let now = SystemTime::now();
+    store.put(&any_key(1), &response("x"), None, now + 400 * DAY).expect("kept");
+    assert!(store.get(&any_key(1), now).is_none(), "nobody knows how old it is");
+    store.put(&any_key(1), &response("x"), None, now).expect("kept");
+    assert!(store.get(&any_key(1), now).is_some());
 }
 
 #[test]
