@@ -74,6 +74,12 @@ fn is_foreign(file: &Metadata) -> bool {
     }
 }
 
+/// Whether what stands at this path, or what a link there leads to, belongs to a user who is neither this one nor root. Nothing
+/// belongs to nobody.
+pub(crate) fn is_anothers(path: &Path) -> bool {
+    [fs::symlink_metadata(path), fs::metadata(path)].into_iter().flatten().any(|found| is_foreign(&found))
+}
+
 /// Who besides this user and root may change a file, or what is in a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exposure {

@@ -498,3 +498,14 @@ fn a_signal_keeps_what_came_and_leaves_the_rest() {
     gateway.await_left(1);
     assert_eq!(gateway.requests().len(), 2);
 }
+
+#[test]
+fn the_list_says_which_pipelines_cannot_run() {
+    let home = Home::new().config(
+        "[pipeline.good]\nsteps = [{ name = \"a\", prompt = \"{{ input }}\" }]\n\
+         [pipeline.bad]\nsteps = [\n  { name = \"b\", prompt = \"{{ input|nope }}\" },\n]\n",
+    );
+    let outcome = home.llm(["pipeline", "list"]).output();
+    outcome.exits(0).says("llm.toml:5: step `b` of pipeline `bad`").never_says("pipeline `good`");
+    assert!(outcome.stdout().contains("good") && outcome.stdout().contains("bad"), "{outcome}");
+}

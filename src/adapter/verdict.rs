@@ -85,7 +85,7 @@ fn is_still_going_on(reason: &str) -> bool {
 
 /// Whether a finish reason that is not known sounds as if something were missing.
 pub(super) fn sounds_cut(reason: &str) -> bool {
-    const PARTS: [&str; 99] = [
+    const PARTS: [&str; 119] = [
         "err",
         "fail",
         "cancel",
@@ -172,7 +172,7 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "early",
         "unable",
         "out_of",
-        "harmful",
+        "harm",
         "flagged",
         "full",
         "censor",
@@ -185,8 +185,29 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "by_client",
         "by_server",
         "by_system",
+        "declin",
+        "broken",
+        "not_complete",
+        "toxic",
+        "sensitiv",
+        "nsfw",
+        "abus",
+        "illegal",
+        "copyright",
+        "banned",
+        "restrict",
+        "violen",
+        "sexual",
+        "panic",
+        "fatal",
+        "problem",
+        "disrupt",
+        "unsuccess",
+        "loop",
+        "payment",
     ];
-    has_any(reason, &PARTS)
+    // Out of memory; a part of other words.
+    has_any(reason, &PARTS) || reason.eq_ignore_ascii_case("oom")
 }
 
 fn has_any(reason: &str, parts: &[&str]) -> bool {

@@ -314,6 +314,14 @@ mod tests {
         assert!(fails("[price.x]\ninput = -1").0.contains("an amount of dollars is not negative"));
         assert_eq!(fails("[price.x]\ninput = true").0, "c.toml:2: that is not an amount of dollars such as 0.25");
         assert!(fails("keyring_timeout = \"0s\"").0.contains("span of time"));
+        for (line, wanted) in [
+            ("requests_per_minute = 7.5", "floating point `7.5`, where a whole number above 0 is wanted"),
+            ("max_concurrency = 0", "integer `0`, where a whole number above 0 is wanted"),
+            ("allow_http = 1", "integer `1`, where `true` or `false` is wanted"),
+        ] {
+            let (message, _) = fails(&format!("[gateway.x]\n{line}"));
+            assert!(message.starts_with("c.toml:2: ") && message.ends_with(wanted), "{message}");
+        }
     }
 
     #[test]

@@ -169,9 +169,27 @@ impl Source {
         let mut quoted = message.split('`').skip(1).step_by(2);
         let unknown = message.starts_with("unknown").then(|| quoted.next()).flatten();
         let hint = unknown.map(|unknown| suggestion(unknown, quoted, "known here"));
-        let message = message.split(", expected").next().unwrap_or(message).replace("unknown field", "unknown key");
+        let (message, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+        let message = message.replace("unknown field", "unknown key") + &wanted(expected);
         Error::Config { message: format!("{place}: {message}"), cause: None, hint }
     }
+}
+
+/// What belongs in the place of a wrong value, in words that follow it, by the type that the parser expected; empty where that is said
+/// elsewhere.
+fn wanted(expected: &str) -> String {
+    let wanted = match expected {
+        "a nonzero u8" | "a nonzero u16" | "a nonzero u32" | "a nonzero u64" | "a nonzero usize" => {
+            "a whole number above 0"
+        }
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, and none below 0,",
+        "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "`true` or `false`",
+        "a string" => "a text",
+        _ => return String::new(),
+    };
+    format!(", where {wanted} is wanted")
 }
 
 /// The error with the beginning alone of names and values that are very long.

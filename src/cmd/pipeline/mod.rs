@@ -28,7 +28,11 @@ fn list(context: &Context, output: TextOrJson) -> Result<(), Error> {
     print(match output {
         TextOrJson::Text => report::list(pipelines, out),
         TextOrJson::Json => report::list_json(pipelines, out),
-    })
+    })?;
+    // One that cannot run is listed all the same.
+    let broken = pipelines.keys().filter_map(|name| pipeline::load(&context.settings, name).err());
+    broken.for_each(|error| context.urgent(&error.to_string()));
+    Ok(())
 }
 
 fn show(context: &Context, name: &str, output: TextOrJson) -> Result<(), Error> {

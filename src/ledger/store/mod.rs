@@ -102,7 +102,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Fails where the ledger is damaged or of a newer version, and with [`StoreError::UnreadableLog`].
+    /// Fails where the ledger is damaged, of a newer version or another user's, unless that is root, and with
+    /// [`StoreError::UnreadableLog`].
     pub fn open_to_read(dir: &Path) -> Result<Option<Self>, StoreError> {
         let path = dir.join(FILE_NAME);
         check_files(&path)?;
@@ -270,12 +271,17 @@ impl Store {
 }
 
 /// Fails where the ledger, or a file that SQLite keeps beside it, is neither a file nor missing: SQLite would wait for the other end
-/// of a pipe, and a device is no database.
+/// of a pipe, and a device is no database. Fails too where another user has put one of them there, who would decide what is read.
 fn check_files(path: &Path) -> Result<(), StoreError> {
-    for suffix in ["", "-journal", "-wal", "-shm"] {
-        let file = with_suffix(path, suffix);
-        if fs::metadata(&file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            return Err(StoreError::io(&file, io::Error::other("it is not a file")));
+    // SQLite keeps its files beside what a link leads to.
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let beside = ["-journal", "-wal", "-shm"].map(|suffix| with_suffix(&real, suffix));
+    for file in beside.iter().map(PathBuf::as_path).chain([path]) {
+        if fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            return Err(StoreError::io(file, io::Error::other("it is not a file")));
+        }
+        if private::is_anothers(file) {
+            return Err(StoreError::Foreign { path: file.to_owned() });
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! The ledger's file in every state that it may be found in.
 
+use std::fs::OpenOptions;
+
 use super::schema::MIGRATIONS;
 use super::*;
 
@@ -166,8 +168,8 @@ fn a_ledger_of_an_earlier_version_is_read_where_it_cannot_be_written_to() {
             fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("permitted");
         };
         if rustix::process::geteuid().is_root() {
-            // Nothing else keeps root from writing.
-            std::os::unix::fs::chown(&path, Some(65_534), None).expect("given away");
+            // Nothing else keeps root from writing than that others may write there.
+            permit(home.path(), 0o777);
         } else {
             permit(&path, 0o400);
             permit(home.path(), 0o500);
@@ -238,6 +240,42 @@ fn l17_what_is_anothers_is_refused_and_left_alone() {
     }
     let left: Vec<_> = crate::ledger::left_over(home.path());
     assert!(left.is_empty(), "another's file is not set aside either: {left:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn l17_what_another_user_has_put_there_is_not_read_either() {
+    const NOBODY: u32 = 65_534;
+    // Only root can give files away.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let home = tempfile::tempdir().expect("a directory");
+    put(&mut Store::open(home.path(), Mode::RECORD).expect("opened"), "x");
+    let path = home.path().join(FILE_NAME);
+    let is_refused = || matches!(Store::open_to_read(home.path()), Err(StoreError::Foreign { .. }));
+    for suffix in ["", "-wal", "-journal", "-shm"] {
+        let file = with_suffix(&path, suffix);
+        let was_there = file.exists();
+        OpenOptions::new().append(true).create(true).open(&file).expect("made");
+        std::os::unix::fs::chown(&file, Some(NOBODY), None).expect("given away");
+        assert!(is_refused(), "{suffix}");
+        std::os::unix::fs::chown(&file, Some(0), None).expect("taken back");
+        if !was_there {
+            fs::remove_file(&file).expect("removed");
+        }
+        assert!(!is_refused(), "{suffix}");
+    }
+    let real = home.path().join("real.db");
+    fs::rename(&path, &real).expect("moved");
+    std::os::unix::fs::symlink(&real, &path).expect("linked");
+    assert!(!is_refused());
+    fs::write(with_suffix(&real, "-wal"), "").expect("written");
+    std::os::unix::fs::chown(with_suffix(&real, "-wal"), Some(NOBODY), None).expect("given away");
+    assert!(is_refused(), "the log beside what the link leads to");
+    fs::remove_file(with_suffix(&real, "-wal")).expect("removed");
+    std::os::unix::fs::lchown(&path, Some(NOBODY), None).expect("given away");
+    assert!(is_refused(), "the link");
 }
 
 #[cfg(unix)]
