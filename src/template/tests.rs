@@ -49,6 +49,18 @@ fn what_makes_no_sense_is_found_without_values() {
 }
 
 #[test]
+fn the_filters_that_the_docs_call_missing_are_missing() {
+    let docs = include_str!("../../docs/config.md");
+    let (_, after) = docs.split_once("These of Jinja are missing: ").expect("a list");
+    let missing: Vec<&str> = after.split_once(". ").expect("its end").0.split('`').skip(1).step_by(2).collect();
+    assert!(missing.contains(&"tojson") && missing.contains(&"xmlattr"), "{missing:?}");
+    for filter in missing {
+        let text = wrong(&format!("{{{{ draft | {filter} }}}}"));
+        assert!(text.contains(&format!("filter {filter} is unknown")), "{text}");
+    }
+}
+
+#[test]
 fn a_value_is_never_rendered_or_escaped() {
     let given = values(&[("draft", "{{ input }} {% raw %} <b>&\"\n"), ("input", "secret")]);
     assert_eq!(render("[{{ draft }}]", &given).expect("good"), "[{{ input }} {% raw %} <b>&\"\n]");
