@@ -243,18 +243,26 @@ const TOOLS: [&str; 3] = ["server_tool_use", "server_tool_use_details", "server_
 fn has_unread_count(raw: &RawValue, levels: u8, is_of_tools: bool) -> bool {
     let Some(deeper) = levels.checked_sub(1) else { return false };
     if raw.get().starts_with('[') {
-        let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-        return items.into_iter().any(|item| has_unread_count(item, deeper, is_of_tools));
+        return items(raw).into_iter().any(|item| has_unread_count(item, deeper, is_of_tools));
     }
     let fields: Object<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
     fields.0.iter().any(|(name, value)| match value.get().as_bytes().first() {
+        Some(b'[') if is_count(name) && items(value).into_iter().any(|item| !item.get().starts_with('{')) => true,
         Some(b'{' | b'[') => has_unread_count(value, deeper, TOOLS.contains(&&**name)),
-        // A number, also in a text.
-        Some(b'-' | b'0'..=b'9' | b'"') if value.get().bytes().any(|byte| byte.is_ascii_digit()) => {
-            (is_of_tools || is_count(name)) && Count::parse(value.get()).0.is_none()
+        // Nothing was counted.
+        None | Some(b'n' | b'f') => false,
+        Some(b'"') if value.get() == "\"\"" => false,
+        // Objects of tools hold names and times too.
+        Some(_) => {
+            let is_number = value.get().bytes().any(|byte| byte.is_ascii_digit());
+            (is_of_tools && is_number || is_count(name)) && Count::parse(value.get()).0.is_none()
         }
-        _ => false,
     })
+}
+
+/// The items of a list; none where the value is none.
+fn items(raw: &RawValue) -> Vec<&RawValue> {
+    serde_json::from_str(raw.get()).unwrap_or_default()
 }
 
 /// Whether a field of this name says how many of something that is billed there were.
@@ -420,14 +428,17 @@ mod tests {
             r#"{"promptTokensDetails":[{"modality":"AUDIO","tokenCount":1.5}]}"#,
             r#"{"thoughtsTokenCount":18446744073709551616}"#,
             r#"{"iterations":[{"output_tokens_details":{"thinking_tokens":-7}}]}"#,
+            r#"{"cache_read_input_tokens":"many"}"#,
+            r#"{"cache_creation_input_tokens":true}"#,
+            r#"{"thoughtsTokenCount":[1000]}"#,
         ];
         let of = |json: &str| bill(serde_json::from_str(json).expect(json)).surcharge;
         for json in unread {
             assert_eq!(of(json), Some(Surcharge::Parts), "{json}");
         }
         for json in [
-            r#"{"x_tokens":"","y_tokens":null,"z_tokens":true,"tokens_per_second":1.5,"cost_per_million_tokens":0.15}"#,
-            r#"{"model_used":"gpt-5","cache_used":false,"credits_used":0.25,"tool_calls":1.5,"max_tokens":"none"}"#,
+            r#"{"x_tokens":"","y_tokens":null,"z_tokens":false,"w_tokens":[],"tokens":[{"a":1}],"tokens_per_second":1.5,"cost_per_million_tokens":0.15}"#,
+            r#"{"model_used":"gpt-5","cache_used":false,"credits_used":0.25,"tool_calls":1.5,"server_tool_use":{"type":"search"}}"#,
             r#"{"input_tokens":"7","output_tokens":7.0}"#,
         ] {
             assert_eq!(of(json), None, "{json}");
