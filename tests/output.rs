@@ -54,6 +54,9 @@ fn an_answer_for_which_a_place_has_no_room_is_not_lost_without_a_word() {
         full.exits(74).says("make room there").says("`llm last` prints the last answer");
         let limited = format!("ulimit -f 0; exec \"$llm\" {arguments} --log off --out answer.txt");
         home.shell(&limited).output().exits(74).says("make room there").never_says("llm last");
+        // A full disk takes no record either, so that the last answer of the ledger is an older one.
+        let full = home.shell(&limited.replace("--log off ", "")).output();
+        full.exits(74).says("make room there").says("recorded").never_says("llm last");
     }
     home.llm(["last"]).output().exits(0).prints("Hello.\n");
     // What was cut is not there.

@@ -290,7 +290,7 @@ impl<'a> Session<'a> {
         if let Some(shared) = &self.shared {
             waits.share(context, &*shared.budgets, shared_records, share_limit);
         }
-        let written = closed.and_then(|()| waits.finish_writing(context, write_limit));
+        let written = closed.and_then(|recorded| waits.finish_writing(context, write_limit).map(|()| recorded));
         let runtime = waits.end();
         if self.is_last {
             // What still blocks, such as a name that does not resolve, must not hold up the end.
@@ -298,7 +298,7 @@ impl<'a> Session<'a> {
         } else {
             self.runtime = Some(runtime);
         }
-        if is_whole && has_texts && written.is_ok() && matches!(shown, Err(Error::Output { .. })) {
+        if is_whole && has_texts && matches!(written, Ok(true)) && matches!(shown, Err(Error::Output { .. })) {
             context.notice("`llm log` lists what the ledger has of the answers, and `llm last` prints the last answer");
         }
         let code = shown?;
@@ -318,7 +318,7 @@ impl<'a> Session<'a> {
         }
         // What policies hand over when they are dropped.
         if let Some(ledger) = self.ledger {
-            ledger.close().iter().for_each(|text| self.context.notice(text));
+            ledger.close().notices.iter().for_each(|text| self.context.notice(text));
         }
     }
 }

@@ -36,6 +36,24 @@ pub(super) struct Recorder {
     /// Whether the user is still to be told that calls are recorded.
     is_new: bool,
     notices: Vec<Notice>,
+    /// Whether no row had to be kept for the next call, or was lost.
+    is_whole: bool,
+}
+
+/// What [`super::LedgerWriter::close`] knows of the rows that were handed over.
+#[derive(Debug)]
+pub struct Closed {
+    /// What there is to tell the user.
+    pub notices: Vec<String>,
+    /// Whether each of the rows went into the ledger at once: none was lost, and none was kept for the next call.
+    pub is_whole: bool,
+}
+
+/// Nothing was handed over.
+impl Default for Closed {
+    fn default() -> Self {
+        Self { notices: Vec::new(), is_whole: true }
+    }
 }
 
 /// What there is to tell the user.
@@ -68,7 +86,14 @@ impl fmt::Display for Notice {
 
 impl Recorder {
     pub(super) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), store: None, may_be_spilled: true, is_new: false, notices: Vec::new() }
+        Self {
+            dir: dir.to_owned(),
+            store: None,
+            may_be_spilled: true,
+            is_new: false,
+            notices: Vec::new(),
+            is_whole: true,
+        }
     }
 
     /// Commits the changes and the rows in one transaction, which is durable where a change has to be. A change that fails
@@ -109,6 +134,11 @@ impl Recorder {
     /// Closes the file, by which SQLite moves its log into it.
     pub(super) fn close(&mut self) {
         self.store = None;
+    }
+
+    /// What there is to tell at the end.
+    pub(super) fn closed(&mut self) -> Closed {
+        Closed { notices: self.take_notices(), is_whole: self.is_whole }
     }
 
     /// What there is to tell the user since the last time.
@@ -211,6 +241,7 @@ impl Recorder {
             return;
         }
         self.may_be_spilled = true;
+        self.is_whole = false;
         let why = error.sentence();
         let (why, is_lost) = match spill::append(&self.dir, rows) {
             Ok(()) => (why, false),

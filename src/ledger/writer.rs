@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::Transaction;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::recorder::{Change, Changes, Recorder};
+use super::recorder::{Change, Changes, Closed, Recorder};
 use super::row::Row;
 use super::store::{FILE_NAME, Mode, StoreError};
 use super::{Records, Sink, Tell, Vote, write};
@@ -54,8 +54,8 @@ struct Shared {
     room: Arc<Semaphore>,
     /// Since when [`LedgerWriter::close`] has been waiting.
     closing: Arc<Mutex<Option<Instant>>>,
-    /// What jobs had to say that were done without the thread.
-    notices: Mutex<Vec<String>>,
+    /// How jobs went that were done without the thread.
+    alone: Mutex<Closed>,
     /// Told of notices when they happen, where somebody wants to know them then.
     tell: Option<Tell>,
 }
@@ -70,8 +70,8 @@ enum Job {
     Row(Box<Row>, OwnedSemaphorePermit),
     /// A change, and when it was handed over.
     Change(Box<dyn Change>, Instant),
-    /// Everything before it has been written: tells what there is to say.
-    Close(SyncSender<Vec<String>>),
+    /// Everything before it has been written: tells how that went.
+    Close(SyncSender<Closed>),
 }
 
 impl LedgerWriter {
@@ -82,7 +82,7 @@ impl LedgerWriter {
             jobs: OnceLock::new(),
             room: Arc::new(Semaphore::new(ROOM as usize)),
             closing: Arc::default(),
-            notices: Mutex::default(),
+            alone: Mutex::default(),
             tell: None,
         };
         Self { shared: Arc::new(shared) }
@@ -97,7 +97,7 @@ impl LedgerWriter {
             jobs: OnceLock::new(),
             room: Arc::clone(&self.shared.room),
             closing: Arc::default(),
-            notices: Mutex::default(),
+            alone: Mutex::default(),
             tell: Some(tell),
         };
         Self { shared: Arc::new(shared) }
@@ -175,26 +175,27 @@ impl LedgerWriter {
         self.change_by(Task { work: Some(work), value: None, reply: None, durable: false });
     }
 
-    /// Waits until everything that was handed over is written, and closes the file. Returns what there is to tell the user.
+    /// Waits until everything that was handed over is written, and closes the file. Returns how that went.
     ///
     /// Blocks the thread. Where other processes keep the ledger locked, it takes one second: calls that cannot be recorded
     /// by then are in the spill file, other changes are lost, as the notices say. Other handles may go on: the file is
     /// opened again for them.
-    pub fn close(self) -> Vec<String> {
+    pub fn close(self) -> Closed {
         let shared = &self.shared;
-        let mut notices = Vec::new();
+        let mut end = Closed::default();
         if let Some(Some(jobs)) = shared.jobs.get() {
             *lock(&shared.closing) = Some(Instant::now());
             let (reply, closed) = sync_channel(1);
             // The thread ends when there is no handle any more, so it takes this.
             let sent = jobs.send(Job::Close(reply)).is_ok();
-            notices = closed.recv_timeout(CLOSE_LIMIT).unwrap_or_else(|_| {
+            end = closed.recv_timeout(CLOSE_LIMIT).unwrap_or_else(|_| {
                 let slow = format!("the ledger is not written after {} s: calls may be missing", CLOSE_LIMIT.as_secs());
-                if sent { vec![slow] } else { Vec::new() }
+                Closed { notices: if sent { vec![slow] } else { Vec::new() }, is_whole: false }
             });
         }
-        notices.append(&mut lock(&shared.notices));
-        notices
+        let mut alone = lock(&shared.alone);
+        end.notices.append(&mut alone.notices);
+        Closed { is_whole: end.is_whole && alone.is_whole, ..end }
     }
 
     fn send(&self, job: Job) {
@@ -217,7 +218,10 @@ impl LedgerWriter {
             let mut group = Group::default();
             group.add(job);
             group.commit(&mut recorder, &shared.closing, &mut false);
-            lock(&shared.notices).append(&mut recorder.take_notices());
+            let mut closed = recorder.closed();
+            let mut alone = lock(&shared.alone);
+            alone.notices.append(&mut closed.notices);
+            alone.is_whole &= closed.is_whole;
         }
     }
 }
@@ -267,7 +271,7 @@ fn run(jobs: &Receiver<Job>, mut recorder: Recorder, closing: &Mutex<Option<Inst
             recorder.close();
             *lock(closing) = None;
             // Whoever gave up waiting hears nothing more.
-            close.send(recorder.take_notices()).ok();
+            close.send(recorder.closed()).ok();
         }
     }
 }
@@ -307,7 +311,7 @@ struct Group {
     awaited_since: Option<Instant>,
     /// Whether there is a change that nobody waits for, and that is lost where it cannot be done.
     has_submitted: bool,
-    close: Option<SyncSender<Vec<String>>>,
+    close: Option<SyncSender<Closed>>,
 }
 
 impl Group {

@@ -325,7 +325,7 @@ impl<'a> Batch<'a> {
         let Some(ledger) = &self.ledger else { return };
         let job = job.to_owned();
         ledger.submit(move |transaction| set_state(transaction, &job, JobState::Stopped));
-        ledger.clone().close().iter().for_each(|text| self.context.notice(text));
+        ledger.clone().close().notices.iter().for_each(|text| self.context.notice(text));
     }
 
     /// How many lines the output will have; `None` where only reading all rows would tell.

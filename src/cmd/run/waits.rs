@@ -57,15 +57,16 @@ impl Waits {
         self.runtime.block_on(execute(service, spec, reporter, stop))
     }
 
-    /// Waits until the ledger is written.
-    pub(super) fn close(&mut self, context: &Context, ledger: Option<LedgerWriter>) -> Result<(), Error> {
-        let Some(ledger) = ledger else { return Ok(()) };
+    /// Waits until the ledger is written. Returns whether it has every call.
+    pub(super) fn close(&mut self, context: &Context, ledger: Option<LedgerWriter>) -> Result<bool, Error> {
+        let Some(ledger) = ledger else { return Ok(false) };
         let closed = self.unless_signalled(move || ledger.close());
         if matches!(closed, Err(Error::Signalled(_))) {
             context.urgent("the ledger is not written to its end: calls of this run may be missing in it");
         }
-        closed?.iter().for_each(|text| context.notice(text));
-        Ok(())
+        let closed = closed?;
+        closed.notices.iter().for_each(|text| context.notice(text));
+        Ok(closed.is_whole)
     }
 
     /// Waits until the database that servers share has what belongs there, but no longer than this. What is missing then is

@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, command: &ServeKeyCommand) -> Result<u8, Er
     let Shared { keys, writer, balances, .. } = Shared::new(&context.settings, LedgerWriter::new)?;
     let done = process::runtime()?.block_on(act(context, &*keys, &balances, command));
     drop(keys);
-    for text in writer.map(LedgerWriter::close).unwrap_or_default() {
+    for text in writer.map(|writer| writer.close().notices).unwrap_or_default() {
         Notices::notice(context, &text);
     }
     done.map(|()| 0)

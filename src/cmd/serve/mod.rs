@@ -117,7 +117,7 @@ fn serve_until_ended(context: Context, args: &ServeRunArgs) -> Result<(), Error>
     });
     // Names that do not resolve, and the like, must not hold up the end.
     runtime.shutdown_background();
-    for text in shared.writer.map(LedgerWriter::close).unwrap_or_default() {
+    for text in shared.writer.map(|writer| writer.close().notices).unwrap_or_default() {
         maker.notice(&text);
     }
     ended.and_then(|()| check_losses(journal.map_or(0, |journal| journal.losses())))

@@ -29,7 +29,7 @@ fn what_there_is_to_tell_is_told_when_it_happens_if_somebody_wants_that() {
     record(&writer, row(&id(1), true));
     let told = hear.recv_timeout(Duration::from_secs(60)).expect("it is told while the writer goes on");
     assert!(told.starts_with("calls are recorded from now on"), "{told}");
-    assert_eq!(writer.close(), [""; 0]);
+    assert_eq!(writer.close().notices, [""; 0]);
 }
 
 fn add(name: &str) -> impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()> + Send + 'static {
@@ -60,7 +60,8 @@ fn hold(writer: &LedgerWriter) -> mpsc::Sender<()> {
 fn a_writer_that_is_not_used_touches_nothing() {
     let home = tempfile::tempdir().expect("a directory");
     let dir = home.path().join("data");
-    assert_eq!(LedgerWriter::new(&dir).close(), Vec::<String>::new());
+    let nothing = LedgerWriter::new(&dir).close();
+    assert!(nothing.notices.is_empty() && nothing.is_whole, "{nothing:?}");
     assert!(!dir.exists());
 }
 
@@ -75,12 +76,12 @@ fn what_is_handed_over_by_many_is_written_when_the_writer_is_closed() {
         }
     });
     let other = writer.clone();
-    let notices = writer.close();
+    let notices = writer.close().notices;
     assert!(matches!(&notices[..], [said] if said.starts_with("calls are recorded from now on")), "{notices:?}");
     assert_eq!(all(home.path()).len(), 200);
     assert!(!home.path().join("ledger.db-wal").exists(), "the log is in the file");
     record(&other, row(&id(9_999), true));
-    assert_eq!(other.close(), Vec::<String>::new());
+    assert_eq!(other.close().notices, Vec::<String>::new());
     assert_eq!(all(home.path()).len(), 201, "another handle goes on");
 }
 
@@ -139,7 +140,7 @@ fn work_that_is_dropped_before_its_turn_is_not_done_and_what_is_submitted_after_
     });
     writer.submit(add("after"));
     drop(held);
-    assert_eq!(writer.close(), Vec::<String>::new());
+    assert_eq!(writer.close().notices, Vec::<String>::new());
     assert_eq!(names(home.path()), ["after"]);
 }
 
@@ -161,11 +162,12 @@ fn a_locked_ledger_blocks_no_runtime_and_holds_up_no_end_for_long() {
     assert!(stopped.is_none(), "the lock is held");
     record(&writer, row(&id(2), true));
     writer.submit(add("lost"));
-    let notices = writer.close();
+    let Closed { notices, is_whole } = writer.close();
     let took = began.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}, though ten seconds were allowed for work that is wanted");
     assert!(notices.iter().any(|said| said.ends_with("this call will be recorded with the next")), "{notices:?}");
     assert!(notices.iter().any(|said| said.starts_with("the ledger could not be changed: ")), "{notices:?}");
+    assert!(!is_whole, "one call waits for the next");
     drop(lock);
     assert_eq!(super::super::record(home.path(), &[]), Vec::<String>::new());
     assert_eq!(all(home.path()).len(), 2);
