@@ -216,6 +216,61 @@ fn a_signal_at_a_prompt_leaves_the_terminal_as_it_was() {
 
 // T20
 #[test]
+fn a_signal_while_a_prompt_begins_leaves_the_terminal_as_it_was() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = Home::with(&gateway);
+    for delay in (0..30).map(|try_| Duration::from_micros(50 * try_)) {
+        let running = home.llm(["chat"]).terminal(Wiring::ALL).start();
+        let terminal = running.terminal.as_ref().expect("a terminal");
+        terminal.await_line_mode(false);
+        // The next prompt begins, and the signal comes before it has changed the modes, or after.
+        terminal.type_keys("\r");
+        let began = Instant::now();
+        while began.elapsed() < delay {
+            std::hint::spin_loop();
+        }
+        running.signal(Signal::TERM);
+        running.await_end();
+        assert!(terminal.is_in_line_mode(), "after {delay:?}");
+        running.finish().dies_by(Signal::TERM.as_raw());
+    }
+}
+
+// T20
+#[cfg(target_os = "linux")]
+#[test]
+fn a_chat_that_is_stopped_can_be_ended_and_continued() {
+    let gateway = Gateway::always(Reply::stream(&["Hello."]));
+    let home = Home::with(&gateway);
+    for (then, said) in [
+        // The shell lets it go on after the signal, in the background, where the terminal is not its own.
+        (
+            "pid=$(jobs -p); kill %1; for try in {1..200}; do kill -0 $pid 2> /dev/null || break; sleep 0.02; done; \
+             kill -KILL $pid 2> /dev/null && echo \"it stays\" || echo \"it is gone\"",
+            "it is gone",
+        ),
+        ("fg; echo \"ended by $?\"", "ended by 0"),
+    ] {
+        let script = format!("exec setsid -c -w bash -c 'set -m; \"$llm\" chat; echo stopped; {then}'");
+        let running = home.shell(&script).terminal(Wiring::ALL).start();
+        let terminal = running.terminal.as_ref().expect("a terminal");
+        terminal.await_line_mode(false);
+        terminal.type_keys("\u{1a}");
+        terminal.await_screen("stopped");
+        if then.starts_with("fg") {
+            terminal.await_line_mode(false);
+            terminal.type_keys("hi\r");
+            terminal.await_screen("Hello.");
+            terminal.await_line_mode(false);
+            terminal.type_keys("\u{4}");
+        }
+        terminal.await_screen(said);
+        running.finish();
+    }
+}
+
+// T20
+#[test]
 fn a_signal_after_a_turn_leaves_the_terminal_of_a_chat_as_it_was() {
     let gateway = Gateway::always(Reply::stream(&["Hello."]));
     let home = Home::with(&gateway);

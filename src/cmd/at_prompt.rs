@@ -1,7 +1,7 @@
 //! Waiting for a person at the terminal, whose modes change meanwhile.
 
 #[cfg(unix)]
-pub(super) use unix::at_prompt;
+pub(super) use unix::{at_prompt, will_be_stopped};
 
 /// Asks the person. On a console, whoever asks sees to its modes.
 #[cfg(not(unix))]
@@ -32,6 +32,12 @@ mod unix {
         answer
     }
 
+    /// To be called before the prompt restores the modes and stops this process, as Ctrl-Z asks for. A signal then ends it at once, until
+    /// it goes on in the foreground: the shell's `kill` lets it go on in the background, where it is stopped again.
+    pub(in crate::cmd) fn will_be_stopped() {
+        Signals::next_ends_at_once();
+    }
+
     /// A thread that hears signals until this is dropped.
     struct Watch {
         over: Option<oneshot::Sender<()>>,
@@ -47,14 +53,30 @@ mod unix {
             let watch = move || {
                 runtime.block_on(async {
                     let mut signals = Signals::new();
+                    let mut continued = Signals::continued();
                     drop(hears);
-                    tokio::select! {
-                        biased;
-                        signal = signals.next() => {
-                            modes.restore(last);
-                            process::die_by(signal);
+                    tokio::pin!(asked);
+                    loop {
+                        let is_continued = async {
+                            match &mut continued {
+                                Some(signal) => signal.recv().await,
+                                None => std::future::pending().await,
+                            }
+                        };
+                        tokio::select! {
+                            biased;
+                            signal = signals.next() => {
+                                modes.await_change();
+                                modes.restore(last);
+                                process::die_by(signal);
+                            }
+                            // In the background, where `bg` and `kill` of a shell let it go on, it is stopped again as soon as it
+                            // uses the terminal, so that nothing would be heard.
+                            _ = is_continued => if modes.is_used_here() {
+                                signals.hear_another();
+                            },
+                            _ = &mut asked => break signals.end_at_once(),
                         }
-                        _ = asked => signals.end_at_once(),
                     }
                 });
             };

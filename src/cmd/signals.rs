@@ -11,7 +11,7 @@ mod unix {
     use std::sync::atomic::Ordering::Relaxed;
     use std::sync::{Arc, OnceLock};
 
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     pub(in crate::cmd) struct Signals {
@@ -63,6 +63,17 @@ mod unix {
         /// The next signal is to be heard again, before one ends the process at once.
         pub(in crate::cmd) fn hear_another(&self) {
             Self::next_ends(false);
+        }
+
+        /// From now on, until [`Self::hear_another`], a signal ends the process at once. For whoever has no `Signals`.
+        pub(in crate::cmd) fn next_ends_at_once() {
+            Self::next_ends(true);
+        }
+
+        /// Hears when this process goes on after it was stopped. `None` where the system does not tell. Must be called inside a tokio
+        /// runtime.
+        pub(in crate::cmd) fn continued() -> Option<Signal> {
+            signal(SignalKind::from_raw(SIGCONT)).ok()
         }
 
         /// Whether the next signal ends the process at once.

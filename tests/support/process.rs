@@ -200,6 +200,14 @@ impl Running {
         rustix::process::kill_process(pid, signal).expect("the process lives");
     }
 
+    /// Waits until the process is gone.
+    #[cfg(unix)]
+    pub fn await_end(&self) {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).expect("a child can be waited for");
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn finish(mut self) -> Outcome {

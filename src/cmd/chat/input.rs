@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Cmd, ColorMode, CompletionType, Config, Editor, KeyCode, KeyEvent, Modifiers};
+#[cfg(unix)]
+use rustyline::{ConditionalEventHandler, Event, EventContext, EventHandler, RepeatCount};
 
 use super::words::Words;
 use crate::cmd::at_prompt::at_prompt;
+#[cfg(unix)]
+use crate::cmd::at_prompt::will_be_stopped;
 use crate::cmd::{Context, terminal_env};
 use crate::error::Error;
 use crate::input;
@@ -158,7 +162,21 @@ fn editor() -> rustyline::Result<Editor<Words, FileHistory>> {
     editor.set_helper(Some(Words::default()));
     // Not Ctrl-J as well: an Enter that is typed during an answer arrives as that.
     editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), Cmd::Newline);
+    #[cfg(unix)]
+    editor.bind_sequence(KeyEvent::ctrl('Z'), EventHandler::Conditional(Box::new(Stop)));
     Ok(editor)
+}
+
+/// Ctrl-Z.
+#[cfg(unix)]
+struct Stop;
+
+#[cfg(unix)]
+impl ConditionalEventHandler for Stop {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        will_be_stopped();
+        Some(Cmd::Suspend)
+    }
 }
 
 fn unreadable(error: ReadlineError) -> Error {
