@@ -168,7 +168,7 @@ impl Drop for Candidate<'_> {
 /// The first failure that the user has to correct. It is the result only if no other candidate answers.
 struct ToCorrect<'a> {
     failure: Failure,
-    /// Says that the model is not tried, where it was not asked and the failure is not the result.
+    /// Says why the model does not answer, or is not tried, where the failure is not the result.
     untold: Option<Event>,
     events: &'a Events,
 }
@@ -260,8 +260,13 @@ pub(super) async fn race<S: Service>(
             // The other candidates continue, but no new one is started in place of this one.
             Err(failure) if !has_output && failure.kind != FailureKind::Interrupted && !candidates.is_empty() => {
                 ended.send_buffered().await?;
-                let not_tried = Event::not_tried(call, &ended.choice.target, &failure.message);
-                let untold = (!ended.is_asked).then_some(not_tried);
+                let target = &ended.choice.target;
+                let untold = Some(if ended.is_asked {
+                    let message = format!("{}: {}", target.name_among(call.told_apart()), failure.message);
+                    Event::Notice { message }
+                } else {
+                    Event::not_tried(call, target, &failure.message)
+                });
                 let mut another = Some(ToCorrect { failure: named(failure, ended.choice, call), untold, events });
                 match &to_correct {
                     Some(_) => tell(&mut another).await?,

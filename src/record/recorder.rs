@@ -94,7 +94,7 @@ impl Recorder {
                 self.end_attempt(self.end_of_answer(at), Some(failure.clone()));
                 // Some failures come with the cost of the attempt.
                 if let Some(attempt) = self.attempts.last_mut() {
-                    attempt.cost = self.response.usage.cost;
+                    attempt.cost = self.response.usage.cost.or(self.meta.cost);
                 }
             }
             Event::Cached { target } => {

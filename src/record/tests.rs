@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::call::{Call, Event, RunEvent, Target};
+use crate::call::{Call, Event, Meta, RunEvent, Target};
 use crate::chat::{Request, StreamEvent};
 use crate::error::FailureKind;
 
@@ -135,6 +135,30 @@ fn what_a_failed_try_left_behind_is_not_part_of_the_answer() {
     assert_eq!(record.answered_by.as_deref(), Some("other"));
     let kinds: Vec<_> = record.attempts.iter().map(|attempt| attempt.error.as_ref().map(|e| e.kind)).collect();
     assert_eq!(kinds, [Some(FailureKind::Unavailable), None]);
+}
+
+#[test]
+fn what_a_header_tells_of_the_cost_of_a_failed_try_is_kept() {
+    let headers = |cost: Option<&str>| {
+        let meta = Meta { cost: cost.map(|cost| cost.parse().expect("dollars")), ..Meta::default() };
+        Event::Headers { status: 200, meta }
+    };
+    let failed = || Event::AttemptFailed { failure: Failure::new(FailureKind::Unavailable, "overloaded") };
+    let again = || Event::Attempt { target: Target { gateway: "g".into(), model: "m".into() } };
+    let record = fold([
+        (10, headers(Some("0.001"))),
+        (20, failed()),
+        (30, again()),
+        (40, headers(None)),
+        (50, failed()),
+        (60, again()),
+        (70, text()),
+        (80, finish(FinishReason::Stop)),
+        (80, Event::Done(Ok(()))),
+    ]);
+    let costs: Vec<_> = record.attempts.iter().map(|attempt| attempt.cost.map(|cost| cost.to_string())).collect();
+    assert_eq!(costs.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false], "{costs:?}");
+    assert_eq!(record.attempts[0].cost, Some("0.001".parse().expect("dollars")));
 }
 
 // H41

@@ -163,6 +163,24 @@ fn told(events: &[RunEvent]) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_whose_key_is_refused_is_told_once_another_one_answers() {
+    let refused = || vec![Reply::status(401)];
+    let gateway = Canned::new([("a", vec![Reply::answer().after(2_000)]), ("b", refused())]);
+    let (result, events, _) = hedged(&gateway, &["a", "b"]).await;
+    assert_eq!(result, Ok(()));
+    let said = told(&events);
+    assert!(
+        matches!(&said[..], [asked, refused] if asked.ends_with("asking b") && refused.starts_with("b: ")),
+        "{said:?}"
+    );
+    // It is the error of the call if none answers.
+    let gateway = Canned::new([("a", vec![Reply::status(500).after(2_000)]), ("b", refused())]);
+    let (result, events, _) = hedged(&gateway, &["a", "b"]).await;
+    assert_eq!(result.expect_err("none answers").kind, FailureKind::Auth);
+    assert_eq!(told(&events).len(), 1, "{:?}", told(&events));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_model_that_is_not_tried_is_named_with_its_gateway_and_told_once() {
     let other = |model: &str| crate::call::Target { gateway: "h".into(), model: model.into() };
     let call = Call { beside: [other("b")].into(), ..quick(&["a", "b"]) };
