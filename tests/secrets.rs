@@ -413,6 +413,16 @@ fn a_page_says_which_variable_names_the_proxy_that_cannot_be_used() {
     let asks = Gateway::always(Reply::error(407, "who are you?"));
     let page = home.llm(["ask", "-m", "m", "-f", "http://page.invalid/a", "hi"]).env("http_proxy", asks.origin());
     page.output().says("a name and a password, which http_proxy may hold");
+    // It is not the gateway that answers.
+    let home = Home::new().env("LLM_API_KEY", KEY);
+    let home = home.config("gateway = \"corp\"\n[gateway.corp]\nbase_url = \"http://gateway.invalid/v1\"\nallow_http = true\nkey_env = [\"LLM_API_KEY\"]\n");
+    let refused = home.llm(["ask", "-m", "m", "hi"]).env("http_proxy", asks.origin()).output();
+    refused
+        .exits(7)
+        .says("cannot connect to http://gateway.invalid")
+        .says("which http_proxy may hold")
+        .never_says("the gateway answered");
+    assert_eq!(asks.requests().len(), 2, "it is not asked again");
 }
 
 // S14

@@ -165,6 +165,13 @@ impl Client {
         let name = &self.gateway.name;
         if let Some(proxy) = self.proxy.as_ref().filter(|_| failure.status == Some(407)) {
             failure.advice = Some(proxy::password(proxy.variable).into());
+            // Without a tunnel, it is the proxy that answers.
+            if !self.gateway.base_url.is_https() {
+                let origin = self.gateway.base_url.origin();
+                failure.kind = FailureKind::Network;
+                failure.should_retry = Some(false);
+                failure.message = format!("cannot connect to {origin} through {proxy}: it answers 407");
+            }
         }
         if failure.advice.is_none() {
             let advice = match failure.kind {

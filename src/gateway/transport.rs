@@ -252,10 +252,15 @@ fn refused_handshake(cause: &str, is_connect: bool) -> Option<&'static str> {
     }
 }
 
-/// Whether a certificate is of an authority that nobody here knows, by its cause in lower case. Of two authorities of one name, the
-/// other one signed.
+/// Whether a certificate is of an authority that nobody here knows, by its cause in lower case.
 fn is_of_unknown_authority(cause: &str) -> bool {
-    ["unknownissuer", "unknown issuer", "badsignature", "bad signature"].iter().any(|words| cause.contains(words))
+    ["unknownissuer", "unknown issuer"].iter().any(|words| cause.contains(words))
+}
+
+/// Whether a signature is wrong, by the cause in lower case: of two authorities of one name, the other one signed; or the key is too
+/// short to be taken.
+fn has_bad_signature(cause: &str) -> bool {
+    ["badsignature", "bad signature"].iter().any(|words| cause.contains(words))
 }
 
 /// What is wrong with a certificate, by its cause in lower case.
@@ -264,6 +269,9 @@ fn wrong_certificate(cause: &str) -> &'static str {
     match () {
         () if is_of_unknown_authority(cause) => {
             "its certificate is of an authority that is not trusted (ca_file names one)"
+        }
+        () if has_bad_signature(cause) => {
+            "its certificate has a signature that does not fit, or an RSA key of less than 2048 bits"
         }
         () if is_any(&["notvalidyet", "not valid yet"]) => "its certificate is not valid yet",
         () if cause.contains("expired") => "its certificate has expired",
@@ -288,6 +296,12 @@ fn certificate_advice(cause: &str, whose: &str) -> Option<String> {
         return Some(format!(
             "whoever runs the {whose} can make it a certificate that is no authority (`openssl req -x509 -addext \
              basicConstraints=critical,CA:FALSE …`), which ca_file of the gateway, or SSL_CERT_FILE, can name"
+        ));
+    }
+    if has_bad_signature(cause) {
+        return Some(format!(
+            "whoever runs the {whose} can make it a certificate with a longer key; or ca_file of the gateway, or SSL_CERT_FILE, \
+             names another authority of the same name than the one that signed"
         ));
     }
     Some(if is_of_unknown_authority(cause) {

@@ -160,8 +160,11 @@ pub(in crate::postgres) fn advice(error: &postgres::Error) -> Option<&'static st
 
 fn advice_about(error: &rustls::Error) -> Option<&'static str> {
     match error {
-        // Of two authorities of one name, the other one signed.
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => Some(
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Some(
+            "the database's certificate needs an RSA key of 2048 bits or more; or ca_file of [store], or sslrootcert of the url, \
+             names another authority of the same name than the one that signed",
+        ),
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Some(
             "if an authority of your own signed the certificate of the database, name its file in ca_file of [store], or in \
              sslrootcert of the url",
         ),
