@@ -181,6 +181,25 @@ fn the_doctor_finds_what_is_wrong_with_the_config() {
     assert!(check(&home).contains("its prompt uses `b`"), "{}", check(&home));
 }
 
+#[test]
+fn the_doctor_warns_of_a_ledger_that_cannot_be_read() {
+    let home = Home::new();
+    let data = |home: &Home| {
+        let checks = home.llm(["doctor", "-g", "demo", "-o", "json"]).output().json();
+        checks.as_array().expect("checks").iter().find(|check| check["name"] == "data").expect("data").clone()
+    };
+    assert_eq!(data(&home)["outcome"], "ok");
+    home.llm(["ask", "-g", "demo", "-m", "demo/quick", "hi"]).output().exits(0);
+    assert_eq!(data(&home)["outcome"], "ok");
+    for suffix in ["", "-wal", "-shm"] {
+        drop(std::fs::remove_file(home.path().join(format!("data/ledger.db{suffix}"))));
+    }
+    home.file("data/ledger.db", "this is no database");
+    let check = data(&home);
+    assert_eq!(check["outcome"], "warning", "{check}");
+    assert!(check["detail"].to_string().contains("ledger.db") && check["hint"].is_string(), "{check}");
+}
+
 // S08
 #[cfg(unix)]
 #[test]

@@ -80,7 +80,7 @@ fn is_error(reason: &str) -> bool {
 
 /// Whether a finish reason says that more follows, as some gateways say with each part of an answer.
 fn is_still_going_on(reason: &str) -> bool {
-    has_any(reason, &["progress", "queue", "incomplete", "partial", "unfinished", "not_finished"])
+    has_any(reason, &["progress", "queue", "incomplete", "not_complete", "partial", "unfinished", "not_finished"])
 }
 
 /// Whether a finish reason that is not known sounds as if something were missing.
@@ -174,7 +174,7 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "out_of",
         "harm",
         "flagged",
-        "full",
+        "_full",
         "censor",
         "pii",
         "jailbreak",
@@ -206,8 +206,13 @@ pub(super) fn sounds_cut(reason: &str) -> bool {
         "loop",
         "payment",
     ];
+    /// These hold parts of those, and say nothing of what is missing.
+    const HARMLESS: [&str; 7] =
+        ["harmony", "loop_done", "loop_end", "loop_complete", "unrestricted", "no_problem", "no_error"];
+    let reason = reason.to_lowercase();
+    let reason = HARMLESS.iter().fold(reason, |reason, word| reason.replace(word, ""));
     // Out of memory; a part of other words.
-    has_any(reason, &PARTS) || reason.eq_ignore_ascii_case("oom")
+    has_any(&reason, &PARTS) || reason.split(|c: char| !c.is_alphanumeric()).any(|word| word == "oom")
 }
 
 fn has_any(reason: &str, parts: &[&str]) -> bool {
@@ -233,5 +238,37 @@ pub fn is_told_by(finish: &FinishReason, failure: &Failure) -> bool {
         // Long reasons are shortened on their way.
         (FinishReason::Other(_), Err(told)) => failure.kind == told.kind && failure.message.starts_with(ENDED_EARLY),
         (_, Err(told)) => (failure.kind, &failure.message) == (told.kind, &told.message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_hold_a_part_of_another_are_no_sign_of_a_failure() {
+        for good in [
+            "harmony_tool_call",
+            "agent_loop_done",
+            "no_problem",
+            "unrestricted",
+            "completed_successfully",
+            "chat_room",
+        ] {
+            assert!(!sounds_cut(good), "{good}");
+        }
+        for cut in
+            ["harmful", "HARM_CATEGORY", "in_loop", "loop_detected", "gpu_oom", "OOM", "unsuccessful", "buffer_full"]
+        {
+            assert!(sounds_cut(cut), "{cut}");
+        }
+    }
+
+    #[test]
+    fn what_says_with_each_part_that_more_follows_is_not_for_good() {
+        for reason in ["incomplete", "not_complete", "not_completed", "in_progress"] {
+            assert!(sounds_cut(reason) && !is_for_good(&FinishReason::other(reason)), "{reason}");
+        }
+        assert!(is_for_good(&FinishReason::other("crashed")));
     }
 }

@@ -12,6 +12,7 @@ use crate::cli::{DoctorArgs, TextOrJson};
 use crate::config::{Settings, SharedStore};
 use crate::error::Error;
 use crate::gateway::has_secret_headers;
+use crate::ledger::Store;
 use crate::private::{self, Exposure};
 use crate::report::checks::{Check, Outcome};
 use crate::report::format;
@@ -163,7 +164,7 @@ fn shows_secrets(settings: &Settings, path: &Path) -> bool {
         || store.is_some_and(has_password)
 }
 
-/// Checks whether files can be written in a directory.
+/// Checks whether files can be written in a directory, and whether the ledger in it can be read.
 fn directory(name: &'static str, path: Option<&Path>) -> Check {
     let warning = |detail: String| Check {
         name,
@@ -180,6 +181,9 @@ fn directory(name: &'static str, path: Option<&Path>) -> Check {
     match tempfile::Builder::new().prefix(".llm-").tempfile_in(nearest) {
         Ok(file) => {
             drop(file);
+            if let Err(error) = Store::open_to_read(path) {
+                return Check { hint: error.hint(), ..warning(homeless(&error.sentence())) };
+            }
             let state = if fs::exists(path).unwrap_or(false) { "" } else { " (made when first needed)" };
             Check::good(name, format!("{}{state}", without_home(path)))
         }
@@ -199,6 +203,14 @@ fn without_home(path: &Path) -> String {
     match dirs::home_dir().and_then(|home| path.strip_prefix(home).ok().map(Path::to_owned)) {
         Some(rest) => Path::new("~").join(rest).display().to_string(),
         None => path.display().to_string(),
+    }
+}
+
+/// The text with `~` for the home directory.
+fn homeless(text: &str) -> String {
+    match dirs::home_dir().as_deref().and_then(Path::to_str).filter(|home| home.len() > 1) {
+        Some(home) => text.replace(home, "~"),
+        None => text.to_owned(),
     }
 }
 

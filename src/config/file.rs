@@ -301,6 +301,7 @@ mod tests {
         let (message, hint) = fails("model = \"m\"\n\n[gateway.corp]\nbase_ulr = \"https://x\"\n");
         assert_eq!(message, "c.toml:4: unknown key `base_ulr`");
         assert_eq!(hint.as_deref(), Some("did you mean `base_url`?"));
+        assert_eq!(fails("\"a, expected u8\" = 3").0, "c.toml:1: unknown key `a, expected u8`");
         let (message, hint) = fails("zzz = 1");
         assert_eq!(message, "c.toml:1: unknown key `zzz`");
         assert!(hint.expect("what is known").starts_with("known here: default_gateway"));
@@ -315,8 +316,9 @@ mod tests {
         assert_eq!(fails("[price.x]\ninput = true").0, "c.toml:2: that is not an amount of dollars such as 0.25");
         assert!(fails("keyring_timeout = \"0s\"").0.contains("span of time"));
         for (line, wanted) in [
-            ("requests_per_minute = 7.5", "floating point `7.5`, where a whole number above 0 is wanted"),
-            ("max_concurrency = 0", "integer `0`, where a whole number above 0 is wanted"),
+            ("requests_per_minute = 7.5", "floating point `7.5`, where a whole number from 1 to 4294967295 is wanted"),
+            ("max_concurrency = 0", "integer `0`, where a whole number from 1 to 4294967295 is wanted"),
+            ("requests_per_minute = 4294967296", "where a whole number from 1 to 4294967295 is wanted"),
             ("allow_http = 1", "integer `1`, where `true` or `false` is wanted"),
         ] {
             let (message, _) = fails(&format!("[gateway.x]\n{line}"));

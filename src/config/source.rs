@@ -169,7 +169,7 @@ impl Source {
         let mut quoted = message.split('`').skip(1).step_by(2);
         let unknown = message.starts_with("unknown").then(|| quoted.next()).flatten();
         let hint = unknown.map(|unknown| suggestion(unknown, quoted, "known here"));
-        let (message, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+        let (message, expected) = message.rsplit_once(", expected ").unwrap_or((message, ""));
         let message = message.replace("unknown field", "unknown key") + &wanted(expected);
         Error::Config { message: format!("{place}: {message}"), cause: None, hint }
     }
@@ -178,15 +178,20 @@ impl Source {
 /// What belongs in the place of a wrong value, in words that follow it, by the type that the parser expected; empty where that is said
 /// elsewhere.
 fn wanted(expected: &str) -> String {
-    let wanted = match expected {
-        "a nonzero u8" | "a nonzero u16" | "a nonzero u32" | "a nonzero u64" | "a nonzero usize" => {
-            "a whole number above 0"
-        }
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, and none below 0,",
-        "i32" | "i64" => "a whole number",
-        "f32" | "f64" => "a number",
-        "a boolean" => "`true` or `false`",
-        "a string" => "a text",
+    let (least, type_name) = match expected.strip_prefix("a nonzero ") {
+        Some(type_name) => (1, type_name),
+        None => (0, expected),
+    };
+    let wanted = match type_name {
+        "u8" => format!("a whole number from {least} to {}", u8::MAX),
+        "u16" => format!("a whole number from {least} to {}", u16::MAX),
+        "u32" => format!("a whole number from {least} to {}", u32::MAX),
+        // TOML has no larger number.
+        "u64" | "usize" => format!("a whole number, {least} or more,"),
+        "i32" | "i64" => "a whole number".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
+        "a boolean" => "`true` or `false`".to_owned(),
+        "a string" => "a text".to_owned(),
         _ => return String::new(),
     };
     format!(", where {wanted} is wanted")

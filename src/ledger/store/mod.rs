@@ -115,7 +115,7 @@ impl Store {
         let sqlite = |error| StoreError::sqlite(&path, error);
         let connection = match open_for_reading(&path, false) {
             // The file without its log would lack its last calls, and nobody would notice.
-            Err(error) if is_unwritable(&error) && has_content(&with_suffix(&path, "-wal")) => {
+            Err(error) if is_unwritable(&error) && has_content(&with_suffix(&real(&path), "-wal")) => {
                 return Err(StoreError::UnreadableLog { path });
             }
             Err(error) if is_unwritable(&error) => open_for_reading(&path, true).map_err(sqlite)?,
@@ -270,11 +270,15 @@ impl Store {
     }
 }
 
+/// What a link at this path leads to: SQLite keeps its files beside that.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// Fails where the ledger, or a file that SQLite keeps beside it, is neither a file nor missing: SQLite would wait for the other end
 /// of a pipe, and a device is no database. Fails too where another user has put one of them there, who would decide what is read.
 fn check_files(path: &Path) -> Result<(), StoreError> {
-    // SQLite keeps its files beside what a link leads to.
-    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let real = real(path);
     let beside = ["-journal", "-wal", "-shm"].map(|suffix| with_suffix(&real, suffix));
     for file in beside.iter().map(PathBuf::as_path).chain([path]) {
         if fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {

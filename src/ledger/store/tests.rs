@@ -419,8 +419,12 @@ fn what_is_closed_can_be_read_where_nothing_can_be_written() {
         fs::write(home.path().join("ledger.db-wal"), "left by a process that was killed").expect("written");
         permit(0o500);
         let refused = Store::open_to_read(home.path());
+        let linked = tempfile::tempdir().expect("a directory");
+        std::os::unix::fs::symlink(&path, linked.path().join(FILE_NAME)).expect("linked");
+        let refused_too = Store::open_to_read(linked.path());
         permit(0o700);
         assert!(matches!(refused, Err(StoreError::UnreadableLog { .. })));
+        assert!(matches!(refused_too, Err(StoreError::UnreadableLog { .. })), "the log beside what the link leads to");
     }
 }
 
